@@ -1,0 +1,53 @@
+# Everything a fresh machine needs is made here: a virtual environment from the hash-locked requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lock soak bench clean schemas
+
+help: ## Show the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make the virtual environment from the locked dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "journey-stream needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup ## Watch a year of real households move through a journey
+	@$(BIN)/journey-stream demo
+
+test: setup ## Run every test but the long ones
+	$(BIN)/python -m pytest -m "not soak"
+
+check: setup ## Format, lint, types, import layers, schemas
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/journey-stream schemas check
+
+format: setup ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: setup ## Write the JSON Schemas of the contracts
+	$(BIN)/journey-stream schemas export
+
+soak: setup ## The long fault, determinism and load tests
+	$(BIN)/python -m pytest -m soak -s
+
+bench: setup ## Speed and memory beside peers; results in benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.run
+
+lock: setup ## Resolve the dependencies anew (needs uv)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+
+clean: ## Remove what make made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
