@@ -1,0 +1,74 @@
+"""The door: bytes of a source record in, an admitted touchpoint or a refusal with its reason out."""
+
+from typing import NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from journey_stream.events.identifiers import owner_of
+from journey_stream.events.reasons import Reason
+from journey_stream.events.times import EPOCH, to_ms
+from journey_stream.events.touchpoint import Touchpoint
+
+LOG_VALUE_BYTES_MAX = 900_000
+"""The largest touchpoint that fits, with its envelope, into a broker's default message limit of 1 MiB."""
+
+
+class Admitted(NamedTuple):
+    """A valid touchpoint: whom it changes, when it happened (ms since the epoch), and the original bytes."""
+
+    profile_id: str
+    occurred_at: int
+    value: bytes
+
+
+class Refused(NamedTuple):
+    """A record that cannot be used, and a sentence for the person who has to mend it."""
+
+    reason: Reason
+    detail: str
+
+
+_validate = Touchpoint.__pydantic_validator__.validate_json
+
+
+def read_touchpoint(value: bytes | None) -> Admitted | Refused:
+    """Validate one source record's value."""
+    if not value:
+        return Refused(Reason.EMPTY_VALUE, "the value is null or empty; expected a JSON object")
+    if len(value) > LOG_VALUE_BYTES_MAX:
+        return Refused(Reason.RECORD_TOO_LARGE, f"{len(value)} bytes; at most {LOG_VALUE_BYTES_MAX} are accepted")
+    try:
+        touchpoint: Touchpoint = _validate(value)
+    except ValidationError as error:
+        return _refusal(error)
+    profile_id = owner_of(touchpoint.identifiers)
+    if profile_id is None:
+        return Refused(Reason.MISSING_IDENTIFIER, _who_is_missing(touchpoint))
+    occurred_at = touchpoint.occurred_at
+    try:
+        return Admitted(profile_id, to_ms(occurred_at), value)
+    except OverflowError:  # an offset can push an instant of the year 1 or 9999 over the edge
+        return Refused(Reason.INVALID_TOUCHPOINT, f"occurred_at: {occurred_at} is out of range around {EPOCH}")
+
+
+def _refusal(error: ValidationError) -> Refused:
+    problems = error.errors(include_url=False)
+    if problems[0]["type"] == "json_invalid":
+        return Refused(Reason.INVALID_JSON, problems[0]["msg"])
+    if problems[0]["loc"] == ("schema_version",):
+        return Refused(Reason.UNSUPPORTED_VERSION, f"schema_version: {problems[0]['msg']}")
+    return Refused(Reason.INVALID_TOUCHPOINT, "; ".join(_sentence(problem) for problem in problems[:5]))
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in problem["loc"]) or "touchpoint"
+    found = "" if problem["type"] == "missing" else f" (found {problem['input']!r:.80})"
+    return f"{field}: {problem['msg']}{found}"
+
+
+def _who_is_missing(touchpoint: Touchpoint) -> str:
+    if not touchpoint.identifiers:
+        return "identifiers: none given; expected at least one, for example customer_id"
+    kinds = ", ".join(sorted(touchpoint.identifiers))
+    return f"identifiers: none of {kinds:.200} is a known type with a value that names somebody"

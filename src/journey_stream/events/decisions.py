@@ -1,0 +1,55 @@
+"""What the engine decides: frozen values that the runtime writes to the output topics."""
+
+from typing import Literal, NamedTuple
+
+from journey_stream.events.reasons import Reason
+
+Cause = Literal["touchpoint", "timer", "identity", "model", "erasure"]
+
+
+class StageChanged(NamedTuple):
+    """One message of journey.stage-changes; instants in ms since the epoch."""
+
+    change_id: str
+    kind: Literal["entered", "retracted"]
+    profile_id: str
+    revision: int
+    from_stage: str | None
+    to_stage: str
+    entered_at: int
+    previous_entered_at: int | None
+    current: bool
+    cause: Cause
+    rule: str
+    text: str
+    evidence: tuple[str, ...]
+    silent_since: int | None
+    window_seconds: int | None
+    model: str
+    model_version: int
+
+
+class ProfileChanged(NamedTuple):
+    """The current view of a profile, for the compacted journey.profiles; instants in ms since the epoch."""
+
+    profile_id: str
+    revision: int
+    stage: str | None
+    entered_at: int | None
+    previous_stage: str | None
+    rule: str | None
+    last_touchpoint_at: int
+    updated_at: int
+    overflow: bool
+    model: str
+    model_version: int
+
+
+class Rejected(NamedTuple):
+    """The touchpoint just applied cannot be used."""
+
+    reason: Reason
+    detail: str
+
+
+Decision = StageChanged | ProfileChanged | Rejected

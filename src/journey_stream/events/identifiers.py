@@ -1,0 +1,44 @@
+"""Who a touchpoint belongs to.
+
+Identifier types have a strict order. A touchpoint belongs to its highest identifier; the profile that it changes is
+named by it. Kafka keys are profile ids, so a subscriber's own table keyed by customer id joins without a re-key.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+RANKS: tuple[str, ...] = ("customer_id", "loyalty_card", "email", "phone", "device_id", "anonymous_id")
+"""Known identifier types, the one that identifies best first."""
+
+BLOCKED: frozenset[str] = frozenset(
+    {"", "null", "none", "nil", "undefined", "nan", "n/a", "na", "-1", "anonymous", "unknown", "guest", "test"},
+)
+"""Values (lower case) that systems write when they know nobody; they never identify a person."""
+
+_PREFIXES = tuple(f"{kind}:" for kind in RANKS)
+
+
+@lru_cache(maxsize=65_536)
+def is_blocked(value: str) -> bool:
+    """Whether a value names nobody: a known placeholder, or nothing but zeros and separators."""
+    bare = value.strip().lower()
+    return bare in BLOCKED or not bare.strip("0-")
+
+
+def owner_of(identifiers: Mapping[str, str]) -> str | None:
+    """The profile id of the highest usable identifier; None when nobody is identified."""
+    for kind in RANKS:
+        value = identifiers.get(kind)
+        if value is not None and not is_blocked(value):
+            return profile_id(kind, value)
+    return None
+
+
+def profile_id(kind: str, value: str) -> str:
+    """`c42` for a customer_id, `email:ann@example.org` for any other type.
+
+    A customer_id that looks like one of the prefixed forms gets its own prefix, so that no two people share an id.
+    """
+    if kind == RANKS[0] and not value.startswith(_PREFIXES):
+        return value
+    return f"{kind}:{value}"

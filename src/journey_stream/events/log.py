@@ -1,0 +1,148 @@
+"""The wire format of journey.log: the one ordered input of a task.
+
+A record's key is the profile id (none for a tick), its Kafka timestamp is `arrived_at`, and its value is JSON. A
+touchpoint's original bytes stand in the value verbatim, so that a dead letter can give them back.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from journey_stream.events.admission import Admitted
+
+
+class Source(NamedTuple):
+    """Where a touchpoint came from."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class TouchpointRecord(msgspec.Struct, frozen=True, gc=False):
+    """One touchpoint in the log; instants in ms since the epoch."""
+
+    profile_id: str
+    arrived_at: int
+    occurred_at: int
+    event_id: str
+    channel: str
+    type: str
+    value: float | None = None
+    currency: str | None = None
+    campaign: str | None = None
+    properties: dict[str, Any] | None = None
+
+
+class Tick(msgspec.Struct, frozen=True, gc=False):
+    """The log was quiet, and time went on to `at`."""
+
+    at: int
+
+
+class AsOf(msgspec.Struct, frozen=True, gc=False):
+    """The end of a replay: everything due until `at` is decided."""
+
+    at: int
+
+
+class Unreadable(msgspec.Struct, frozen=True, gc=False):
+    """A record that no router wrote."""
+
+    detail: str
+
+
+Record = TouchpointRecord | Tick | AsOf
+
+
+class _Body(msgspec.Struct, gc=False):
+    event_id: str | int | float
+    channel: str | int | float
+    type: str | int | float
+    value: float | str | None = None
+    currency: str | None = None
+    campaign: str | int | float | None = None
+    properties: dict[str, Any] | None = None
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    kind: str
+    at: int
+    touchpoint: _Body | None = None
+
+
+class _Original(msgspec.Struct):
+    source: Source
+    touchpoint: msgspec.Raw
+    key: bytes | None = None
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+_decode_original = msgspec.json.Decoder(_Original).decode
+_quote = msgspec.json.encode
+
+
+def encode_touchpoint(admitted: Admitted, source: Source, source_key: bytes | None) -> bytes:
+    """The log value of an admitted touchpoint; the key of the source record travels along unless it is the owner's."""
+    topic = _quote(source.topic)
+    extra = b""
+    if source_key is not None and source_key != admitted.profile_id.encode():
+        extra = b'"key":' + _quote(source_key) + b","
+    return b'{"kind":"touchpoint","at":%d,"source":[%b,%d,%d],%b"touchpoint":%b}' % (
+        admitted.occurred_at,
+        topic,
+        source.partition,
+        source.offset,
+        extra,
+        admitted.value,
+    )
+
+
+def encode_tick(at: int) -> bytes:
+    """The log value of a tick."""
+    return b'{"kind":"tick","at":%d}' % at
+
+
+def encode_as_of(at: int) -> bytes:
+    """The log value that ends a replay."""
+    return b'{"kind":"as_of","at":%d}' % at
+
+
+def decode(key: bytes | None, timestamp_ms: int, value: bytes | None) -> Record | Unreadable:
+    """One log record; never raises: what cannot be read says why."""
+    try:
+        envelope = _decode(value or b"")
+        body = envelope.touchpoint
+        if body is not None and key is not None:
+            return _touchpoint(key.decode(), timestamp_ms, envelope.at, body)
+    except (msgspec.MsgspecError, ValueError) as error:
+        return Unreadable(str(error))
+    if envelope.kind == "tick":
+        return Tick(envelope.at)
+    if envelope.kind == "as_of":
+        return AsOf(envelope.at)
+    return Unreadable(f"kind {envelope.kind!r} with{'' if key else 'out'} a key; expected touchpoint, tick or as_of")
+
+
+def original_of(value: bytes | None) -> tuple[Source, bytes | None, bytes] | None:
+    """Source position, source key (None: the log record's own) and original bytes of a logged touchpoint."""
+    try:
+        original = _decode_original(value or b"")
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return original.source, original.key, bytes(original.touchpoint)
+
+
+def _touchpoint(profile_id: str, arrived_at: int, occurred_at: int, body: _Body) -> TouchpointRecord:
+    return TouchpointRecord(
+        profile_id,
+        arrived_at,
+        occurred_at,
+        body.event_id if type(body.event_id) is str else str(body.event_id),
+        body.channel if type(body.channel) is str else str(body.channel),
+        body.type if type(body.type) is str else str(body.type),
+        body.value if type(body.value) is not str else float(body.value),
+        body.currency,
+        body.campaign if body.campaign is None or type(body.campaign) is str else str(body.campaign),
+        body.properties,
+    )

@@ -1,0 +1,75 @@
+"""The output contracts, as subscribers read them."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+_OPEN = ConfigDict(extra="ignore", frozen=True, json_schema_extra={"additionalProperties": True})
+_REVISION = "Counts the messages of this profile from 1, without a gap."
+
+
+class Because(BaseModel):
+    """Why a change happened: the rule and the touchpoints that are its evidence."""
+
+    model_config = _OPEN
+
+    rule: str = Field(description="Id of the rule in the journey model.")
+    text: str = Field(description="The rule in words.")
+    evidence: list[str] = Field(
+        description="event_ids of the touchpoints that alone fire the rule; for a silence, the last one that reset it.",
+    )
+    silent_since: AwareDatetime | None = Field(default=None, description="Only for a silence: when it began.")
+    window_seconds: int | None = Field(default=None, description="Only for a silence: how long it had to last.")
+
+
+class ModelRef(BaseModel):
+    """The journey model that decided."""
+
+    model_config = _OPEN
+
+    name: str
+    version: int
+
+
+class StageChange(BaseModel):
+    """One message of journey.stage-changes.
+
+    Per profile, the messages in the order of `revision` give the current history: `entered` adds the change named by
+    `change_id`, `retracted` takes it out again. The same change may be entered, retracted and entered once more, so
+    the highest revision of a change_id wins.
+    """
+
+    model_config = _OPEN
+
+    change_id: str = Field(description="Names the fact: the same in every replay.")
+    kind: Literal["entered", "retracted"]
+    profile_id: str
+    revision: Annotated[int, Field(ge=1, description=_REVISION)]
+    from_stage: str | None
+    to_stage: str
+    entered_at: AwareDatetime = Field(description="Event time.")
+    seconds_in_previous: float | None = Field(description="Time in from_stage; none for a new customer.")
+    current: bool = Field(description="Whether this is where the customer is, as of this message.")
+    cause: Literal["touchpoint", "timer", "identity", "model", "erasure"]
+    because: Because
+    model: ModelRef
+
+
+class ProfileView(BaseModel):
+    """One message of journey.profiles: where a customer is now. Compacted by profile_id."""
+
+    model_config = _OPEN
+
+    profile_id: str
+    revision: Annotated[int, Field(ge=0, description="Revision of the last stage change that this view contains.")]
+    stage: str | None
+    entered_at: AwareDatetime | None
+    previous_stage: str | None
+    rule: str | None = Field(description="Id of the rule that brought the customer here.")
+    last_touchpoint_at: AwareDatetime
+    updated_at: AwareDatetime = Field(description="The task's clock when this view was written.")
+    overflow: bool = Field(
+        default=False,
+        description="More touchpoints than a profile may hold: late ones can no longer correct its history.",
+    )
+    model: ModelRef

@@ -1,0 +1,32 @@
+"""Instants are whole milliseconds since the Unix epoch inside, RFC 3339 in UTC outside."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+
+def to_ms(instant: datetime) -> int:
+    """Milliseconds since the epoch, rounded down; `instant` must know its offset."""
+    return (instant - EPOCH) // _MILLISECOND
+
+
+def from_ms(ms: int) -> datetime:
+    """The instant in UTC. Raises OverflowError outside the years 1 to 9999."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def rfc3339(ms: int) -> str:
+    """`2026-01-31T09:30:00.000Z`. Raises OverflowError outside the years 1 to 9999."""
+    instant = EPOCH + timedelta(milliseconds=ms)
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z" if instant.year > 999 else _early(instant, ms)
+
+
+def _early(instant: datetime, ms: int) -> str:
+    # strftime leaves the zeros of a year before 1000 to the platform.
+    return f"{instant.year:04d}-{instant:%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"

@@ -1,0 +1,68 @@
+"""Decisions as Kafka messages: JSON values, and CloudEvents headers in binary mode."""
+
+from typing import Any
+
+import msgspec
+
+from journey_stream.events.decisions import ProfileChanged, StageChanged
+from journey_stream.events.times import rfc3339
+
+Headers = list[tuple[str, bytes]]
+
+STAGE_CHANGE_TYPE = b"journey.stage-change.v1"
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_stage_change(change: StageChanged) -> bytes:
+    """The value of a message on journey.stage-changes (contract: `outputs.StageChange`)."""
+    because: dict[str, Any] = {"rule": change.rule, "text": change.text, "evidence": change.evidence}
+    if change.silent_since is not None:
+        because["silent_since"] = rfc3339(change.silent_since)
+        because["window_seconds"] = change.window_seconds
+    previous = change.previous_entered_at
+    return _encode(
+        {
+            "change_id": change.change_id,
+            "kind": change.kind,
+            "profile_id": change.profile_id,
+            "revision": change.revision,
+            "from_stage": change.from_stage,
+            "to_stage": change.to_stage,
+            "entered_at": rfc3339(change.entered_at),
+            "seconds_in_previous": None if previous is None else (change.entered_at - previous) / 1000,
+            "current": change.current,
+            "cause": change.cause,
+            "because": because,
+            "model": {"name": change.model, "version": change.model_version},
+        },
+    )
+
+
+def stage_change_headers(change: StageChanged, source: bytes) -> Headers:
+    """CloudEvents headers; `ce_id` names the message, so it is unique within `source`."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", STAGE_CHANGE_TYPE),
+        ("ce_source", source),
+        ("ce_id", f"{change.profile_id}/{change.revision}".encode()),
+        ("ce_time", rfc3339(change.entered_at).encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def encode_profile(view: ProfileChanged) -> bytes:
+    """The value of a message on journey.profiles (contract: `outputs.ProfileView`)."""
+    return _encode(
+        {
+            "profile_id": view.profile_id,
+            "revision": view.revision,
+            "stage": view.stage,
+            "entered_at": None if view.entered_at is None else rfc3339(view.entered_at),
+            "previous_stage": view.previous_stage,
+            "rule": view.rule,
+            "last_touchpoint_at": rfc3339(view.last_touchpoint_at),
+            "updated_at": rfc3339(view.updated_at),
+            "overflow": view.overflow,
+            "model": {"name": view.model, "version": view.model_version},
+        },
+    )
