@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+import msgspec
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from journey_stream.events.body import read_body
 from journey_stream.events.identifiers import owner_of
 from journey_stream.events.reasons import Reason
-from journey_stream.events.times import EPOCH, to_ms
+from journey_stream.events.times import MS_MAX, MS_MIN, to_ms
 from journey_stream.events.touchpoint import Touchpoint
 
 LOG_VALUE_BYTES_MAX = 900_000
@@ -40,16 +42,20 @@ def read_touchpoint(value: bytes | None) -> Admitted | Refused:
         return Refused(Reason.RECORD_TOO_LARGE, f"{len(value)} bytes; at most {LOG_VALUE_BYTES_MAX} are accepted")
     try:
         touchpoint: Touchpoint = _validate(value)
+        read_body(value)
     except ValidationError as error:
         return _refusal(error)
+    except msgspec.ValidationError as error:
+        return Refused(Reason.INVALID_TOUCHPOINT, str(error))
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Refused(Reason.INVALID_JSON, str(error))
     profile_id = owner_of(touchpoint.identifiers)
     if profile_id is None:
         return Refused(Reason.MISSING_IDENTIFIER, _who_is_missing(touchpoint))
-    occurred_at = touchpoint.occurred_at
-    try:
-        return Admitted(profile_id, to_ms(occurred_at), value)
-    except OverflowError:  # an offset can push an instant of the year 1 or 9999 over the edge
-        return Refused(Reason.INVALID_TOUCHPOINT, f"occurred_at: {occurred_at} is out of range around {EPOCH}")
+    occurred_at = to_ms(touchpoint.occurred_at)
+    if not MS_MIN <= occurred_at <= MS_MAX:  # an offset can push an instant of the year 1 or 9999 over the edge
+        return Refused(Reason.INVALID_TOUCHPOINT, "occurred_at: outside the years 1 to 9999 in UTC")
+    return Admitted(profile_id, occurred_at, value)
 
 
 def _refusal(error: ValidationError) -> Refused:

@@ -4,11 +4,13 @@ A record's key is the profile id (none for a tick), its Kafka timestamp is `arri
 touchpoint's original bytes stand in the value verbatim, so that a dead letter can give them back.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from journey_stream.events.admission import Admitted
+from journey_stream.events.body import Body
+from journey_stream.events.times import MS_MAX, MS_MIN
 
 
 class Source(NamedTuple):
@@ -55,26 +57,23 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
 Record = TouchpointRecord | Tick | AsOf
 
 
-class _Body(msgspec.Struct, gc=False):
-    event_id: str | int | float
-    channel: str | int | float
-    type: str | int | float
-    value: float | str | None = None
-    currency: str | None = None
-    campaign: str | int | float | None = None
-    properties: dict[str, Any] | None = None
+# A clock that a stray record had set beyond the year 9999 could never be written as a date again.
+_Instant = Annotated[int, msgspec.Meta(ge=MS_MIN, le=MS_MAX)]
 
 
 class _Envelope(msgspec.Struct, gc=False):
     kind: str
-    at: int
-    touchpoint: _Body | None = None
+    at: _Instant
+    touchpoint: Body | None = None
 
 
 class _Original(msgspec.Struct):
     source: Source
     touchpoint: msgspec.Raw
     key: bytes | None = None
+
+
+_BEFORE_TOUCHPOINT = b'"touchpoint":'
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
@@ -115,7 +114,7 @@ def decode(key: bytes | None, timestamp_ms: int, value: bytes | None) -> Record 
         body = envelope.touchpoint
         if body is not None and key is not None:
             return _touchpoint(key.decode(), timestamp_ms, envelope.at, body)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return Unreadable(str(error))
     if envelope.kind == "tick":
         return Tick(envelope.at)
@@ -128,12 +127,15 @@ def original_of(value: bytes | None) -> tuple[Source, bytes | None, bytes] | Non
     """Source position, source key (None: the log record's own) and original bytes of a logged touchpoint."""
     try:
         original = _decode_original(value or b"")
-    except (msgspec.MsgspecError, ValueError):
+        # The touchpoint comes last, and quotes inside the text before it are escaped. Cutting it out, instead of taking
+        # it from the parser, keeps the white space around it.
+        start = (value or b"").index(_BEFORE_TOUCHPOINT) + len(_BEFORE_TOUCHPOINT)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return original.source, original.key, bytes(original.touchpoint)
+    return original.source, original.key, (value or b"")[start:-1]
 
 
-def _touchpoint(profile_id: str, arrived_at: int, occurred_at: int, body: _Body) -> TouchpointRecord:
+def _touchpoint(profile_id: str, arrived_at: int, occurred_at: int, body: Body) -> TouchpointRecord:
     return TouchpointRecord(
         profile_id,
         arrived_at,
@@ -141,7 +143,7 @@ def _touchpoint(profile_id: str, arrived_at: int, occurred_at: int, body: _Body)
         body.event_id if type(body.event_id) is str else str(body.event_id),
         body.channel if type(body.channel) is str else str(body.channel),
         body.type if type(body.type) is str else str(body.type),
-        body.value if type(body.value) is not str else float(body.value),
+        body.value,
         body.currency,
         body.campaign if body.campaign is None or type(body.campaign) is str else str(body.campaign),
         body.properties,

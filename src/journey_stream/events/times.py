@@ -10,6 +10,10 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
+MS_MIN = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
+MS_MAX = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
+"""The first and the last instant that can be written as a date: the years 1 to 9999."""
+
 
 def to_ms(instant: datetime) -> int:
     """Milliseconds since the epoch, rounded down; `instant` must know its offset."""

@@ -2,14 +2,39 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+def _text(min_length: int, max_length: int) -> WithJsonSchema:
+    """What the schema says of a text: producers that number things may send the number itself."""
+    lengths = {"minLength": min_length, "maxLength": max_length} if min_length else {"maxLength": max_length}
+    return WithJsonSchema({"type": ["string", "number"], **lengths})
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64), _text(1, 64)]
 """A channel or a type: short and stable, such as `web` or `purchase`."""
 
-EventId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+EventId = Annotated[str, StringConstraints(min_length=1, max_length=256), _text(1, 256)]
 
-IdentifierValue = Annotated[str, StringConstraints(max_length=512)]
+IdentifierType = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+IdentifierValue = Annotated[str, StringConstraints(max_length=512), _text(0, 512)]
+
+Campaign = Annotated[str, StringConstraints(max_length=256), _text(0, 256)]
+
+Instant = Annotated[
+    AwareDatetime,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}),
+]
 
 
 class Touchpoint(BaseModel):
@@ -22,17 +47,21 @@ class Touchpoint(BaseModel):
         extra="ignore",
         allow_inf_nan=False,
         coerce_numbers_to_str=True,
-        json_schema_extra={"additionalProperties": True},
+        json_schema_extra={
+            "additionalProperties": True,
+            "anyOf": [{"required": ["identifiers"]}, {"required": ["customer_id"]}],
+        },
         title="Touchpoint",
     )
 
     event_id: EventId = Field(description="Names the touchpoint; a repeat of it is ignored.")
-    occurred_at: AwareDatetime = Field(
-        description="When it happened: RFC 3339 with an offset, or seconds or milliseconds since the epoch.",
+    occurred_at: Instant = Field(
+        description="When it happened: RFC 3339 with an offset, or a number: seconds since the epoch up to 2e10, "
+        "milliseconds beyond.",
     )
     channel: Name = Field(description="Where it happened: web, email, store, crm, social, ads, call_centre, …")
     type: Name = Field(description="What happened: page_view, purchase, opened, …")
-    identifiers: dict[Name, IdentifierValue] = Field(
+    identifiers: dict[IdentifierType, IdentifierValue] = Field(
         default_factory=dict,
         description="Identifier type to value, for example customer_id, email, device_id.",
     )
@@ -40,8 +69,10 @@ class Touchpoint(BaseModel):
         default=None,
         description="Short for identifiers.customer_id.",
     )
-    campaign: Annotated[str, StringConstraints(max_length=256)] | None = None
-    value: float | None = Field(default=None, description="Monetary value, in units of `currency`.")
+    campaign: Campaign | None = Field(default=None, description="Name or id of the campaign that led to it.")
+    value: Annotated[float, Strict()] | None = Field(
+        default=None, description="Monetary value, in units of `currency`."
+    )
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = Field(
         default=None,
         description="ISO 4217 code.",
