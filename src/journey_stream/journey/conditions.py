@@ -1,0 +1,199 @@
+"""What a file says under `when:` and `where:`.
+
+`when` may nest all and any; a rule holds it in disjunctive normal form, which the engine can check clause by clause.
+The size of that form is known before it is built, so that a few lines cannot unfold into millions of clauses.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeVar, get_args
+
+from journey_stream.journey.cursor import Cursor, listed
+from journey_stream.journey.errors import did_you_mean
+from journey_stream.journey.model import Atom, Operator, Scalar, Where
+
+CLAUSES_MAX = 64
+ATOMS_MAX = 512
+COUNT_MAX = 1_000
+"""The engine keeps this many times for each such condition and customer."""
+
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+TEXT_FIELDS = ("currency", "campaign", "channel", "type")
+FIELDS = ("value", *TEXT_FIELDS, "properties.NAME")
+_PROPERTY = re.compile(r"properties(\.[^.\s]+)+")
+
+_T = TypeVar("_T")
+Clauses = tuple[tuple[Atom, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    parts: tuple["_Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Any:
+    parts: tuple["_Condition", ...]
+
+
+_Condition = Atom | _All | _Any
+
+
+def read_when(cursor: Cursor, kinds: Sequence[str]) -> Clauses | None:
+    """The clauses of a `when`; None after a mistake."""
+    condition = _read_condition(cursor, kinds)
+    if condition is None:
+        return None
+    clauses, atoms = _size(condition)
+    if clauses > CLAUSES_MAX or atoms > ATOMS_MAX:
+        cursor.wrong(
+            f"at most {CLAUSES_MAX} alternatives with {ATOMS_MAX} conditions in all",
+            found=f"all/any that unfold into {clauses} alternatives with {atoms} conditions",
+            hint="split it into several rules, or give several touchpoints one kind",
+        )
+        return None
+    return _distinct(_unfold(condition))
+
+
+def read_where(cursor: Cursor) -> tuple[Where, ...] | None:
+    """The conditions on fields of a touchpoint, in the order of the file; None after a mistake."""
+    if not cursor.is_mapping():
+        cursor.wrong(f"a mapping with {listed(FIELDS)}")
+        return None
+    conditions = [_read_field(field, inner) for field, inner in cursor.named()]
+    if not conditions:
+        cursor.wrong("at least one field", found="an empty mapping")
+        return None
+    if any(one is None for one in conditions):
+        return None
+    return tuple(where for one in conditions if one for where in one)
+
+
+def _read_condition(cursor: Cursor, kinds: Sequence[str]) -> _Condition | None:
+    if cursor.is_list():
+        cursor.wrong("a kind of touchpoint or a mapping", hint="say `any:` or `all:` before the list")
+        return None
+    if not cursor.is_mapping():
+        kind = cursor.one_of(kinds, "a kind of touchpoint")
+        return None if kind is None else Atom(kind)
+    joined = [(name, inner) for name, inner in cursor.named() if name in {"all", "any"}]
+    if not joined:
+        return _read_atom(cursor, kinds)
+    name, inner = joined[0]
+    others = [other for other, _ in cursor.named() if other != name]
+    if others:
+        cursor.wrong(f"{name} alone", found=f"{name} beside {listed(others)}", hint="nest one in the other")
+        return None
+    items = inner.items("conditions")
+    if items is None:
+        return None
+    parts = [_read_condition(item, kinds) for item in items]
+    if any(part is None for part in parts):
+        return None
+    good = tuple(part for part in parts if part is not None)
+    return _All(good) if name == "all" else _Any(good)
+
+
+def _read_atom(cursor: Cursor, kinds: Sequence[str]) -> Atom | None:
+    fields = cursor.fields(("touchpoint", "count", "within", "where", "all", "any"), required=("touchpoint",))
+    if fields is None or "touchpoint" not in fields:
+        return None
+    known = len(cursor.mistakes)
+    kind = fields["touchpoint"].one_of(kinds, "a kind of touchpoint")
+    count = fields["count"].integer(1, COUNT_MAX) if "count" in fields else 1
+    within_ms = fields["within"].duration_ms() if "within" in fields else None
+    where = read_where(fields["where"]) if "where" in fields else ()
+    if kind is None or count is None or where is None or len(cursor.mistakes) > known:
+        return None
+    return Atom(kind, where, count, within_ms)
+
+
+def _read_field(field: str, cursor: Cursor) -> tuple[Where, ...] | None:
+    if field not in FIELDS[:-1] and not _PROPERTY.fullmatch(field):
+        hint = did_you_mean(field, list(FIELDS[:-1])) or f"did you mean 'properties.{field}'?"
+        cursor.wrong(f"one of {listed(FIELDS)}", found="an unknown field of a touchpoint", hint=hint)
+        return None
+    if cursor.is_list():
+        values = _read_values(field, cursor)
+        return None if values is None else (Where(field, "in", values),)
+    if not cursor.is_mapping():
+        value = _read_value(field, cursor)
+        return None if value is None else (Where(field, "eq", value),)
+    conditions = [_read_operation(field, op, inner) for op, inner in cursor.named()]
+    if not conditions:
+        cursor.wrong(f"one of {listed(OPERATORS)}", found="an empty mapping")
+    return None if any(one is None for one in conditions) else tuple(one for one in conditions if one)
+
+
+def _read_operation(field: str, written: str, cursor: Cursor) -> Where | None:
+    op = next((known for known in OPERATORS if known == written), None)
+    if op is None:
+        cursor.wrong(
+            f"one of {listed(OPERATORS)}", found="an unknown operator", hint=did_you_mean(written, [*OPERATORS])
+        )
+        return None
+    if op == "in":
+        values = _read_values(field, cursor)
+        return None if values is None else Where(field, op, values)
+    value = cursor.scalar() if op == "exists" else _read_value(field, cursor)
+    if value is None:
+        return None
+    if op == "exists" and not isinstance(value, bool):
+        cursor.wrong("true or false")
+        return None
+    if op in {"gte", "gt", "lte", "lt"} and (field in TEXT_FIELDS or not _is_number(value)):
+        cursor.wrong("a number" if field not in TEXT_FIELDS else f"eq, ne, in or exists, because {field} is a text")
+        return None
+    return Where(field, op, value)
+
+
+def _read_values(field: str, cursor: Cursor) -> tuple[Scalar, ...] | None:
+    items = cursor.items("values")
+    values = None if items is None else [_read_value(field, item) for item in items]
+    if values is None or any(value is None for value in values):
+        return None
+    return tuple(value for value in values if value is not None)
+
+
+def _read_value(field: str, cursor: Cursor) -> Scalar | None:
+    """A scalar that the field can hold. A campaign named 2024 is a text, however it looks."""
+    if field in TEXT_FIELDS:
+        return cursor.text()
+    value = cursor.scalar()
+    if value is not None and field == "value" and not _is_number(value):
+        cursor.wrong("a number, because value is one")
+        return None
+    return value
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _size(condition: _Condition) -> tuple[int, int]:
+    """How many clauses, and atoms in all of them, the unfolded condition has."""
+    if isinstance(condition, Atom):
+        return 1, 1
+    sizes = [_size(part) for part in condition.parts]
+    if isinstance(condition, _Any):
+        return sum(clauses for clauses, _ in sizes), sum(atoms for _, atoms in sizes)
+    clauses, atoms = 1, 0
+    for more_clauses, more_atoms in sizes:
+        clauses, atoms = clauses * more_clauses, atoms * more_clauses + more_atoms * clauses
+    return clauses, atoms
+
+
+def _unfold(condition: _Condition) -> Clauses:
+    if isinstance(condition, Atom):
+        return ((condition,),)
+    parts = [_unfold(part) for part in condition.parts]
+    if isinstance(condition, _Any):
+        return tuple(clause for part in parts for clause in part)
+    return tuple(_distinct(atom for clause in choice for atom in clause) for choice in product(*parts))
+
+
+def _distinct(values: Iterable[_T]) -> tuple[_T, ...]:
+    """The values without repeats, in order. Told apart by how they are written: to Python 1 and True are equal."""
+    return tuple({repr(value): value for value in values}.values())
