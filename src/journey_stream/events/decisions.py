@@ -46,10 +46,14 @@ class ProfileChanged(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """The touchpoint just applied cannot be used."""
+    """The touchpoint just applied cannot be used; or, if `displaced` is given, one that was used before no longer is.
+
+    `displaced` is JSON: the displaced touchpoint as far as it was kept.
+    """
 
     reason: Reason
     detail: str
+    displaced: bytes | None = None
 
 
 Decision = StageChanged | ProfileChanged | Rejected

@@ -1,0 +1,122 @@
+"""The fold: how one touchpoint, or silence, moves a customer.
+
+`step` takes a standing and the next touchpoint in the order (occurred_at, event_id); `fall_silent` decides inactivity
+at its exact instants. Both only append to `changes` and alter the standing: constant work per touchpoint.
+"""
+
+import msgspec
+
+from journey_stream.engine.plan import Candidate, Memory, Plan
+from journey_stream.engine.touches import LONG_AGO, NEVER, Change, Touch
+
+Match = tuple[int, str]
+
+
+class Standing(msgspec.Struct, array_like=True, gc=False):
+    """Where a customer stands: the summary of all touchpoints folded so far.
+
+    `silent_at` is the instant of the last move by inactivity: an earlier touchpoint cannot simply be stepped. No
+    inactivity falls due before `quiet_until`, a lower bound that is made exact only when it is reached.
+    """
+
+    stage: int = -1
+    peak: int = -1
+    entered_at: int = LONG_AGO
+    silent_at: int = LONG_AGO
+    quiet_until: int = NEVER
+    memory: dict[int, list[int | str]] = {}
+
+
+def step(plan: Plan, standing: Standing, touch: Touch, changes: list[Change]) -> None:
+    """Fold one touchpoint that comes after all that `standing` has seen."""
+    at = touch.at
+    if at > standing.quiet_until:
+        fall_silent(plan, standing, at, changes, inclusive=False)
+    reaction = plan.reaction(touch.channel, touch.type)
+    memory: Memory = standing.memory
+    for slot, keep, holds in reaction.slots:
+        if holds is None or holds(touch):
+            matches = memory.get(slot)
+            if matches is None:
+                memory[slot] = [at, touch.id]
+            elif keep == 2:
+                matches[0] = at
+                matches[1] = touch.id
+            else:
+                matches += (at, touch.id)
+                if len(matches) > keep:
+                    del matches[:2]
+    candidates = reaction.moves_from.get((standing.stage, standing.peak))
+    if candidates is None:
+        candidates = reaction.candidates(standing.stage, standing.peak)
+    for candidate in candidates:
+        evidence = evidence_for(candidate, touch, memory)
+        if evidence is not None:
+            move = Change(at, standing.stage, candidate.to, candidate.rule, _since(standing), evidence)
+            _move(standing, move, changes)
+            standing.quiet_until = next_silence(plan, standing)[0]
+            return
+
+
+def fall_silent(plan: Plan, standing: Standing, until: int, changes: list[Change], *, inclusive: bool) -> None:
+    """Apply every inactivity that falls due before `until` (or at it), and make `quiet_until` exact.
+
+    At one instant a touchpoint comes before silence: it breaks it.
+    """
+    while True:
+        at, change = next_silence(plan, standing)
+        if change is None or at > until or (at == until and not inclusive):
+            standing.quiet_until = at
+            return
+        _move(standing, change, changes)
+        standing.silent_at = at
+
+
+def next_silence(plan: Plan, standing: Standing) -> tuple[int, Change | None]:
+    """When inactivity next moves this customer if nothing more is heard (NEVER if it does not), and the move."""
+    due, found = NEVER, None
+    stage = standing.stage
+    for silence in plan.silences[stage]:
+        last = standing.memory.get(silence.slot)
+        since = standing.entered_at
+        if last is not None and last[-2] > since:  # type: ignore[operator]
+            since = last[-2]  # type: ignore[assignment]
+        at = since + silence.nothing_for_ms
+        if at < due and plan.may_move(stage, silence.to, standing.peak, by_inactivity=True):
+            evidence = () if last is None else (str(last[-1]),)
+            due = at
+            found = Change(at, stage, silence.to, silence.code, _since(standing), evidence, since)
+    return due, found
+
+
+def evidence_for(candidate: Candidate, touch: Touch, memory: Memory) -> tuple[str, ...] | None:
+    """The event ids that fire a rule at this touchpoint, in time order; None if it does not fire.
+
+    The touchpoint itself must be part of the evidence: a rule fires when something happens that it asks for.
+    """
+    for needs, holds in candidate.clauses:
+        if not needs:
+            if holds is None or holds(touch):
+                return (touch.id,)
+            continue
+        matches: set[Match] = set()
+        for slot, items, within_ms in needs:
+            found = memory.get(slot)
+            if found is None or len(found) < items or (within_ms is not None and found[-items] < touch.at - within_ms):
+                break
+            matches.update(zip(found[-items::2], found[1 - items :: 2], strict=True))
+        else:
+            if (touch.at, touch.id) in matches:
+                return tuple(event_id for _, event_id in sorted(matches))
+    return None
+
+
+def _since(standing: Standing) -> int | None:
+    return None if standing.stage < 0 else standing.entered_at
+
+
+def _move(standing: Standing, change: Change, changes: list[Change]) -> None:
+    changes.append(change)
+    standing.stage = change.after
+    standing.entered_at = change.at
+    standing.peak = max(standing.peak, change.after)

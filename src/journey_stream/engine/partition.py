@@ -1,0 +1,258 @@
+"""The state machine of one partition of journey.log.
+
+Input: its records, in order. Output: decisions. Time is the running maximum of the records' arrival times; nothing else
+tells it. Profiles lie packed in memory and are unpacked for as long as a batch works on them: packed bytes cost less to
+keep than live objects, and nothing to the garbage collector.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import msgspec
+
+from journey_stream.engine.fold import step
+from journey_stream.engine.limits import Limits
+from journey_stream.engine.plan import Plan
+from journey_stream.engine.profile import Profile
+from journey_stream.engine.publication import Counters, Publisher
+from journey_stream.engine.timeline import Head, decode_head
+from journey_stream.engine.touches import LONG_AGO, NEVER, Change, encode
+from journey_stream.events.decisions import Decision, Rejected
+from journey_stream.events.log import Record, TouchpointRecord
+from journey_stream.events.reasons import Reason
+from journey_stream.events.times import DAY_MS, rfc3339
+from journey_stream.journey.model import Model
+
+STATE_FORMAT = 1
+_META_KEY = b"m"
+
+
+class StateMismatch(Exception):
+    """The stored state was written by another release or for another journey model."""
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    format: int
+    fingerprint: str
+    model: str
+    version: int
+    clock: int
+
+
+_decode_meta = msgspec.msgpack.Decoder(_Meta).decode
+
+
+class Partition:
+    """State machine of one log partition: `apply` records, then `drain_state` what has to be stored.
+
+    State is key-value records of bytes, so that a compacted topic can hold it. A head is stored as b"h" + profile id,
+    a part of a timeline as b"p" + number (4 bytes, big endian) + profile id, the partition's own state as b"m".
+    """
+
+    def __init__(self, model: Model, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        longest = max((stage.settle_ms for stage in model.stages), default=0)
+        if longest > self.limits.lateness_ms:
+            raise ValueError("a stage may not settle for longer than the lateness bound: its history would be final")
+        self.plan = Plan(model)
+        self.clock = LONG_AGO
+        self.state_bytes = 0
+        self._publisher = Publisher(self.plan)
+        self._heads: dict[str, bytes] = {}
+        self._parts: dict[str, dict[int, bytes]] = {}
+        self._live: dict[str, Profile] = {}
+        self._timers: list[tuple[int, str]] = []
+        self._stored_clock = LONG_AGO
+
+    @property
+    def counters(self) -> Counters:
+        """What happened since this object was made."""
+        return self._publisher.counters
+
+    @property
+    def profiles(self) -> int:
+        """How many profiles are held."""
+        return len(self._heads) + sum(1 for profile_id in self._live if profile_id not in self._heads)
+
+    def apply(self, record: Record) -> list[Decision]:
+        """Decide what one record of the log changes. The decisions are to be published in this order."""
+        if isinstance(record, TouchpointRecord):
+            self.clock = max(self.clock, record.arrived_at)
+            decisions = self._touchpoint(record)
+        else:
+            decisions = []
+            self.clock = max(self.clock, record.at)
+        while self._timers and self._timers[0][0] <= self.clock:
+            decisions += self._ring(*heappop(self._timers))
+        return decisions
+
+    def next_timer(self) -> int | None:
+        """The clock time (ms) by which a tick is needed if the log stays quiet; it may prove to be too early."""
+        return self._timers[0][0] if self._timers else None
+
+    def drain_state(self) -> list[tuple[bytes, bytes | None]]:
+        """The state records that changed since the last call; None deletes a key."""
+        records: list[tuple[bytes, bytes | None]] = []
+        for profile_id, profile in self._live.items():
+            if profile.changed:
+                self._pack(profile_id, profile, records)
+        self._live.clear()
+        if self._stored_clock != self.clock:
+            self._stored_clock = self.clock
+            records.append((_META_KEY, self._meta()))
+        return records
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take over one state record; of several for one key the last counts. Raises StateMismatch."""
+        kind = key[:1]
+        if kind == b"h":
+            profile_id = key[1:].decode()
+            self.state_bytes += len(value or b"") - len(self._heads.pop(profile_id, b""))
+            if value is not None:
+                self._heads[profile_id] = value
+        elif kind == b"p":
+            self._restore_part(key[5:].decode(), int.from_bytes(key[1:5], "big"), value)
+        elif key == _META_KEY and value is not None:
+            self._restore_meta(value)
+
+    def restored(self) -> None:
+        """End a restore: set the timers."""
+        armed = ((decode_head(head).armed, profile_id) for profile_id, head in self._heads.items())
+        self._timers = [timer for timer in armed if timer[0] != NEVER]
+        heapify(self._timers)
+
+    def snapshot(self) -> Iterator[tuple[bytes, bytes]]:
+        """All state records, as `restore` takes them. Nothing may wait in `drain_state`."""
+        for profile_id, head in self._heads.items():
+            yield b"h" + profile_id.encode(), head
+        for profile_id, parts in self._parts.items():
+            for number, part in parts.items():
+                yield _part_key(profile_id, number), part
+        yield _META_KEY, self._meta()
+
+    def canonical(self) -> Iterator[tuple[str, bytes]]:
+        """Each profile and its state in a form that depends only on the touchpoints and the clock.
+
+        How a timeline is cut into parts, and how much of it happens to be folded, is evened out: everything older than
+        the holding time is folded. Nothing may wait in `drain_state`.
+        """
+        horizon = self.clock - self.limits.holding_ms
+        for profile_id in sorted(self._heads):
+            profile = self._load(profile_id)
+            checkpoint, rest = profile.timeline.checkpoint(), []
+            final: list[Change] = []
+            for touch in profile.timeline:
+                if touch.at < horizon:
+                    step(self.plan, checkpoint, touch, final)
+                else:
+                    rest.append(touch)
+            head = profile.head
+            standings = [[s.stage, s.peak, s.entered_at, sorted(s.memory.items())] for s in (checkpoint, head.standing)]
+            yield profile_id, encode([standings, rest, head.history[len(final) :]])
+
+    def state_hash(self) -> str:
+        """SHA-256 over `canonical`, in hex."""
+        digest = sha256()
+        for profile_id, state in self.canonical():
+            digest.update(encode([profile_id, state]))
+        return digest.hexdigest()
+
+    def _touchpoint(self, record: TouchpointRecord) -> list[Decision]:
+        lateness = record.arrived_at - record.occurred_at
+        if lateness > self.limits.lateness_ms:
+            return [Rejected(Reason.TOO_LATE, _too_late(record, self.limits.lateness_ms))]
+        if -lateness > self.limits.skew_ms:
+            return [Rejected(Reason.FROM_THE_FUTURE, _from_the_future(record))]
+        self.counters.touchpoints += 1
+        profile_id = record.profile_id
+        profile = self._live.get(profile_id)
+        if profile is None:
+            profile = self._live[profile_id] = self._load(profile_id)
+        decisions = profile.add(self.plan.project(record), self.clock)
+        due = profile.next_due()
+        if due < profile.head.armed:
+            profile.head.armed = due
+            heappush(self._timers, (due, profile_id))
+        return decisions
+
+    def _ring(self, at: int, profile_id: str) -> list[Decision]:
+        profile = self._live.get(profile_id)
+        if profile is None:
+            profile = self._live[profile_id] = self._load(profile_id)
+        if profile.head.armed != at:
+            return []  # an earlier timer of this profile has rung and set it anew
+        self.counters.timers += 1
+        decisions = profile.ring(self.clock)
+        profile.head.armed = profile.next_due()
+        if profile.head.armed != NEVER:
+            heappush(self._timers, (profile.head.armed, profile_id))
+        return decisions
+
+    def _load(self, profile_id: str) -> Profile:
+        packed = self._heads.get(profile_id)
+        head = Head() if packed is None else decode_head(packed)
+        return Profile(profile_id, head, self._parts.get(profile_id, {}), self.plan, self.limits, self._publisher)
+
+    def _pack(self, profile_id: str, profile: Profile, records: list[tuple[bytes, bytes | None]]) -> None:
+        packed = encode(profile.head)
+        self.state_bytes += len(packed) - len(self._heads.get(profile_id, b""))
+        self._heads[profile_id] = packed
+        key = profile_id.encode()
+        records.append((b"h" + key, packed))
+        timeline = profile.timeline
+        if timeline.touched:
+            parts = timeline.packed
+            self._parts[profile_id] = parts
+            records += [(_part_key(profile_id, number), parts.get(number)) for number in sorted(timeline.touched)]
+            timeline.touched.clear()
+
+    def _restore_part(self, profile_id: str, number: int, value: bytes | None) -> None:
+        parts = self._parts.setdefault(profile_id, {})
+        if value is None:
+            parts.pop(number, None)
+            if not parts:
+                del self._parts[profile_id]
+        else:
+            parts[number] = value
+
+    def _meta(self) -> bytes:
+        model = self.plan.model
+        return encode(_Meta(STATE_FORMAT, model.fingerprint, model.name, model.version, self.clock))
+
+    def _restore_meta(self, value: bytes) -> None:
+        stored: list[Any] = msgspec.msgpack.decode(value)
+        if stored[0] != STATE_FORMAT:
+            raise StateMismatch(f"the state has format {stored[0]}; this release reads format {STATE_FORMAT}")
+        meta, model = _decode_meta(value), self.plan.model
+        if meta.fingerprint != model.fingerprint:
+            raise StateMismatch(
+                f"the state belongs to the journey model {meta.model} version {meta.version}, and the rules of "
+                f"{model.name} version {model.version} differ from it; run the new model under an application id of "
+                "its own, or go back to the old one",
+            )
+        self.clock = self._stored_clock = meta.clock
+
+
+def _part_key(profile_id: str, number: int) -> bytes:
+    return b"p" + number.to_bytes(4, "big") + profile_id.encode()
+
+
+def _too_late(record: TouchpointRecord, lateness_ms: int) -> str:
+    late = (record.arrived_at - record.occurred_at) / DAY_MS
+    return (
+        f"occurred {_when(record.occurred_at)}, arrived {_when(record.arrived_at)}: {late:.1f} days later; "
+        f"the lateness bound is {lateness_ms / DAY_MS:g} days"
+    )
+
+
+def _from_the_future(record: TouchpointRecord) -> str:
+    return f"occurred {_when(record.occurred_at)}, but arrived {_when(record.arrived_at)}: check the producer's clock"
+
+
+def _when(ms: int) -> str:
+    try:
+        return rfc3339(ms)
+    except OverflowError:
+        return f"{ms} ms"

@@ -1,0 +1,158 @@
+"""From changes of a history to messages: entered, retracted, and the current view."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
+from typing import Literal
+
+from journey_stream.engine.plan import Plan
+from journey_stream.engine.timeline import Head, Timeline
+from journey_stream.engine.touches import Change
+from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
+
+Kind = Literal["entered", "retracted"]
+_CHANGE_ID_BYTES = 16
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the partition was made; for metrics."""
+
+    touchpoints: int = 0
+    duplicates: int = 0
+    entered: int = 0
+    retracted: int = 0
+    timers: int = 0
+    beyond_allowance: int = 0
+    overflows: int = 0
+
+
+class Publisher:
+    """Writes decisions about profiles in the words of one journey model."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.counters = Counters()
+        self._plan = plan
+        self._model = plan.model
+        self._stages = [stage.id for stage in plan.model.stages]
+        self._salt = f"{plan.model.name}\x00{plan.model.version}".encode()
+
+    def settled(self, history: Sequence[Change], clock: int) -> int:
+        """How many changes, from the oldest on, have stood long enough to be published."""
+        if self._plan.settles:
+            for index, change in enumerate(history):
+                if clock < change.at + self._plan.settle_ms[change.after]:
+                    return index
+        return len(history)
+
+    def news(self, profile_id: str, head: Head, clock: int) -> list[Decision]:
+        """Publish what has been added to the history and has settled."""
+        published = head.published
+        head.published = published + self.settled(head.history[published:], clock)
+        fresh = head.history[published : head.published]
+        if not fresh:
+            return []
+        decisions: list[Decision] = [
+            self._message("entered", profile_id, head, change, current=change is fresh[-1]) for change in fresh
+        ]
+        decisions.append(self._view(profile_id, head, fresh[-1], clock))
+        return decisions
+
+    def corrections(
+        self,
+        profile_id: str,
+        timeline: Timeline,
+        clock: int,
+        retracted: Sequence[Change],
+        entered: Sequence[Change],
+    ) -> list[Decision]:
+        """Take back what no longer holds, newest first, then publish what holds instead, oldest first."""
+        head = timeline.head
+        published = head.history[: head.published]
+        last = published[-1] if published else None
+        decisions: list[Decision] = [
+            self._message("retracted", profile_id, head, change, current=False) for change in reversed(retracted)
+        ]
+        decisions += [self._message("entered", profile_id, head, change, current=change is last) for change in entered]
+        if last is None:
+            checkpoint = timeline.checkpoint()
+            if checkpoint.stage >= 0:
+                last = Change(checkpoint.entered_at, -1, checkpoint.stage, len(self._model.rules), None, ())
+        decisions.append(self._view(profile_id, head, last, clock))
+        return decisions
+
+    def _message(self, kind: Kind, profile_id: str, head: Head, change: Change, *, current: bool) -> StageChanged:
+        head.revision += 1
+        if kind == "entered":
+            self.counters.entered += 1
+        else:
+            self.counters.retracted += 1
+        silence = change.rule < 0
+        from_stage = None if change.before < 0 else self._stages[change.before]
+        to_stage = self._stages[change.after]
+        window_seconds = None
+        if silence:
+            inactivity = self._model.inactivity[-1 - change.rule]
+            rule, text, window_seconds = inactivity.id, inactivity.text, inactivity.nothing_for_ms // 1000
+        else:
+            rule, text = self._model.rules[change.rule].id, self._model.rules[change.rule].text
+        return StageChanged(
+            change_id=self._change_id(profile_id, from_stage, to_stage, change.at, rule),
+            kind=kind,
+            profile_id=profile_id,
+            revision=head.revision,
+            from_stage=from_stage,
+            to_stage=to_stage,
+            entered_at=change.at,
+            previous_entered_at=change.since,
+            current=current,
+            cause="timer" if silence and kind == "entered" else "touchpoint",
+            rule=rule,
+            text=text,
+            evidence=change.evidence,
+            silent_since=change.silent_since,
+            window_seconds=window_seconds,
+            model=self._model.name,
+            model_version=self._model.version,
+        )
+
+    def _change_id(self, profile_id: str, from_stage: str | None, to_stage: str, at: int, rule: str) -> str:
+        # Every part may hold any character, so lengths keep them apart.
+        parts = (profile_id, from_stage or "", to_stage, str(at), rule)
+        text = "".join(f"{len(part)}:{part}" for part in parts)
+        return blake2b(text.encode(), digest_size=_CHANGE_ID_BYTES, key=self._salt[:64]).hexdigest()
+
+    def _view(self, profile_id: str, head: Head, last: Change | None, clock: int) -> ProfileChanged:
+        rules = self._model.rules
+        rule = None
+        if last is not None and last.rule < len(rules):
+            rule = rules[last.rule].id if last.rule >= 0 else self._model.inactivity[-1 - last.rule].id
+        return ProfileChanged(
+            profile_id=profile_id,
+            revision=head.revision,
+            stage=None if last is None else self._stages[last.after],
+            entered_at=None if last is None else last.at,
+            previous_stage=None if last is None or last.before < 0 else self._stages[last.before],
+            rule=rule,
+            last_touchpoint_at=head.tail[-1].at if head.tail else head.folded_at,
+            updated_at=clock,
+            overflow=head.overflow,
+            model=self._model.name,
+            model_version=self._model.version,
+        )
+
+
+def difference(before: Sequence[Change], after: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    """What has to be retracted and entered to turn one history into the other, each oldest first.
+
+    Changes of one instant stand or fall together: a subscriber orders them by revision, so they are told in one go.
+    """
+    if list(before) == list(after):
+        return [], []
+    old = {at: list(group) for at, group in groupby(before, key=attrgetter("at"))}
+    new = {at: list(group) for at, group in groupby(after, key=attrgetter("at"))}
+    retracted = [change for at, group in old.items() if new.get(at) != group for change in group]
+    entered = [change for at, group in new.items() if old.get(at) != group for change in group]
+    return retracted, entered
