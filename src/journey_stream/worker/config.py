@@ -1,0 +1,172 @@
+"""What a worker is told: the fields of `journey.yaml`, each also a `JOURNEY_*` variable.
+
+`load_settings` (in `config_file`) reads both; here is what the fields mean and what they may hold. Lengths of time are
+written as in a journey model (`30d`) and held in milliseconds.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from aiokafka.helpers import create_ssl_context
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
+
+from journey_stream.engine.limits import Limits
+from journey_stream.worker.config_values import brokers, duration, topic_name, topic_names
+
+Duration = Annotated[int, BeforeValidator(duration), Field(gt=0)]
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+
+
+class TopicNames(NamedTuple):
+    """The topics that a worker writes; a touchpoint's way is sources → log → the others."""
+
+    log: str
+    state: str
+    stage_changes: str
+    profiles: str
+    dead_letters: str
+
+
+class Settings(BaseModel):
+    """Everything a worker, a replay or a check of topics needs to know. Immutable; every field has a default.
+
+    A length of time is called `lateness` in the file and `lateness_ms` here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    bootstrap_servers: Annotated[tuple[str, ...], BeforeValidator(brokers)] = ("localhost:9092",)
+    application_id: Annotated[str, BeforeValidator(topic_name)] = "journey-stream"
+    sources: Annotated[tuple[str, ...], BeforeValidator(topic_names)] = (
+        "touchpoints.web",
+        "touchpoints.email",
+        "touchpoints.store",
+        "touchpoints.crm",
+    )
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")] = "journey."
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 8
+    replication_factor: Annotated[int, Field(ge=1, le=100)] | None = None
+    retention_ms: Duration = Field(default=45 * DAY_MS, alias="retention")
+
+    model: Annotated[str, Field(min_length=1)] = "six-stages"
+    lateness_ms: Duration = Field(default=30 * DAY_MS, alias="lateness")
+    allowance_ms: Duration = Field(default=DAY_MS, alias="allowance")
+    skew_ms: Duration = Field(default=5 * MINUTE_MS, alias="skew")
+    touchpoints_max: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    ticks: bool = True
+
+    batch_records_max: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
+    record_bytes_max: Annotated[int, Field(ge=10_000, le=100_000_000)] = 1_048_576
+    dead_letter_bytes_max: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 16_777_216
+    session_timeout_ms: Annotated[Duration, Field(ge=1_000, le=30 * MINUTE_MS)] = Field(
+        default=10_000, alias="session_timeout"
+    )
+    transaction_timeout_ms: Annotated[Duration, Field(ge=1_000, le=15 * MINUTE_MS)] = Field(
+        default=MINUTE_MS, alias="transaction_timeout"
+    )
+
+    metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+
+    @property
+    def topics(self) -> TopicNames:
+        return TopicNames(
+            *(self.topic_prefix + name for name in ("log", "state", "stage-changes", "profiles", "dead-letters"))
+        )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.lateness_ms, self.allowance_ms, self.skew_ms, self.touchpoints_max)
+
+    @property
+    def router_group(self) -> str:
+        return f"{self.application_id}-router"
+
+    @property
+    def tasks_group(self) -> str:
+        return f"{self.application_id}-tasks"
+
+    def transactional_id(self, partition: int) -> str:
+        """One per task: starting its producer fences whoever ran the task before."""
+        return f"{self.application_id}-{partition}"
+
+    def client_options(self) -> dict[str, Any]:
+        """What every aiokafka client is given to reach the brokers. Raises OSError if a certificate cannot be read."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": list(self.bootstrap_servers),
+            "security_protocol": self.security_protocol,
+        }
+        if self.security_protocol.endswith("SSL"):
+            options["ssl_context"] = self._ssl_context()
+        if self.security_protocol.startswith("SASL"):
+            assert self.sasl_password is not None
+            options["sasl_mechanism"] = self.sasl_mechanism
+            options["sasl_plain_username"] = self.sasl_username
+            options["sasl_plain_password"] = self.sasl_password.get_secret_value()
+        return options
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=self.ssl_cafile, certfile=self.ssl_certfile, keyfile=self.ssl_keyfile
+        )
+        return context
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        for field, wrong, expected in (
+            (
+                "sources",
+                set(self.sources) & set(self.topics),
+                f"topics that are not written by journey-stream itself (those are {', '.join(self.topics)})",
+            ),
+            ("topic_prefix", not topic_fits(self.topics), "a prefix that leaves the names within 249 characters"),
+            (
+                "dead_letter_bytes_max",
+                self.dead_letter_bytes_max < self.record_bytes_max,
+                f"at least record_bytes_max ({self.record_bytes_max}): what fits the log must fit the dead letters",
+            ),
+            ("retention", self.retention_ms <= self.lateness_ms, "longer than lateness, or late news corrects nothing"),
+            ("sasl_username", self._sasl and not self.sasl_username, f"a user name for {self.security_protocol}"),
+            ("sasl_password", self._sasl and not self.sasl_password, f"a password for {self.security_protocol}"),
+            (
+                "security_protocol",
+                not self._sasl and (self.sasl_username or self.sasl_password),
+                "SASL_SSL or SASL_PLAINTEXT, since a SASL user or password is given",
+            ),
+            (
+                "security_protocol",
+                not self.security_protocol.endswith("SSL") and (self.ssl_cafile or self.ssl_certfile),
+                "SSL or SASL_SSL, since a certificate is given",
+            ),
+            ("ssl_keyfile", self.ssl_certfile and not self.ssl_keyfile, "the private key of ssl_certfile"),
+        ):
+            if wrong:
+                raise PydanticCustomError("contradiction", "{expected}", {"field": field, "expected": expected})
+        for field in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+            path: Path | None = getattr(self, field)
+            if path and not path.is_file():
+                raise PydanticCustomError("contradiction", "{expected}", {"field": field, "expected": "a file"})
+        return self
+
+    @property
+    def _sasl(self) -> bool:
+        return self.security_protocol.startswith("SASL")
+
+
+def topic_fits(names: tuple[str, ...]) -> bool:
+    return all(len(name) <= 249 for name in names)

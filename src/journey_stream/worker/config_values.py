@@ -1,0 +1,60 @@
+"""How single values of the configuration are written. Each function raises ValueError saying what it expected."""
+
+from __future__ import annotations
+
+import re
+
+from journey_stream.journey.durations import DURATION_MS_MAX, likely_duration, parse_duration
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+
+
+def duration(written: object) -> object:
+    """`30d` → milliseconds. A number is taken as milliseconds: only code writes one, the file's reader refuses it."""
+    if not isinstance(written, str):
+        return written
+    length_ms = parse_duration(written)
+    if length_ms is None:
+        meant = likely_duration(written)
+        raise ValueError(
+            "a length of time such as 30d, 12h, 5m or 10s" + (f"; did you mean {meant!r}?" if meant else "")
+        )
+    if length_ms > DURATION_MS_MAX:
+        raise ValueError("a length of time of at most ten years")
+    return length_ms
+
+
+def topic_name(written: object) -> str:
+    if not isinstance(written, str) or not _TOPIC.fullmatch(written) or written in {".", ".."}:
+        raise ValueError("a Kafka name: 1 to 249 of the characters A-Z a-z 0-9 . _ -")
+    return written
+
+
+def topic_names(written: object) -> tuple[str, ...]:
+    names = tuple(topic_name(name) for name in listed(written, "topic names"))
+    if not names:
+        raise ValueError("at least one topic to read touchpoints from")
+    if len(set(names)) < len(names):
+        raise ValueError("each topic once")
+    return names
+
+
+def brokers(written: object) -> tuple[str, ...]:
+    servers = listed(written, "brokers as host:port")
+    for server in servers:
+        matched = _BROKER.fullmatch(server) if isinstance(server, str) else None
+        if matched is None or not 0 < int(matched[2]) < 65_536:
+            raise ValueError(f"brokers as host:port, which {server!r} is not")
+    if not servers:
+        raise ValueError("at least one broker as host:port")
+    return tuple(str(server) for server in servers)
+
+
+def listed(written: object, what: str) -> list[object]:
+    """A YAML list, or a string with commas as a variable holds it."""
+    if isinstance(written, str):
+        return [part.strip() for part in written.split(",") if part.strip()]
+    if isinstance(written, list | tuple):
+        return list(written)
+    raise ValueError(f"a list of {what}, or a string with commas")
