@@ -163,7 +163,7 @@ class Timeline:
         number = self.head.next_part
         self.head.next_part += 1
         self.head.parts.insert(place, number)
-        self._write(number, touches)
+        self._write(place, touches)
 
     def _write(self, place: int, touches: list[Touch]) -> None:
         number = self.head.parts[place]
