@@ -40,7 +40,7 @@ def test_completejourney_holds_every_basket_send_redemption_and_household(journe
     bought = {item["identifiers"]["customer_id"] for item in touchpoints if item["type"] == "purchase"}
     expected = {
         ("store", "purchase"): 155_848,
-        ("mail", "sent"): 3_647,
+        ("mail", "campaign_sent"): 3_647,
         ("email", "sent"): 6_589 - 3_647,
         ("store", "coupon_redeemed"): 2_102,
     }

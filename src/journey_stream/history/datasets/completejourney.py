@@ -122,7 +122,7 @@ def _sends() -> Iterator[Row]:
                 "event_id": f"campaign-{campaign}-{household}",
                 "occurred_at": None,
                 "channel": "mail" if letter else "email",
-                "type": "sent",
+                "type": "campaign_sent" if letter else "sent",
                 "identifiers": _household(household),
                 "campaign": f"campaign-{campaign}",
                 "properties": {"campaign_type": about["campaign_type"], "ends": about["end_date"].date().isoformat()},

@@ -15,6 +15,14 @@ _encode = msgspec.json.Encoder().encode
 _COLUMNS = ["user_id", "session_id", "event", "timestamp", "platform", "acquisition_channel"]
 
 
+COMMON_NAMES = {
+    "catalog": "category_view",
+    "shipping_details": "checkout_started",
+    "wishlist_add": "add_to_wishlist",
+}
+"""What other shops, and the presets, call some of the data set's events."""
+
+
 def records() -> Iterator[HistoryRecord]:
     """31,106 web events in time order. Raises HistoryError when the package is missing or its file looks different."""
     path = data_file("retentioneering", "datasets/ecom.csv.gz", install="--no-deps retentioneering==5.2.4")
@@ -34,9 +42,10 @@ def _event(position: int, row: dict[str, str]) -> HistoryRecord:
         "event_id": f"ecom-{position}",
         "occurred_at": rfc3339(occurred_at),
         "channel": "web",
-        "type": row["event"],
+        "type": COMMON_NAMES.get(row["event"], row["event"]),
         "identifiers": {"customer_id": f"ecom-{row['user_id']}"},
         "properties": {
+            "event": row["event"],
             "session": row["session_id"],
             "platform": row["platform"],
             "acquisition_channel": row["acquisition_channel"],

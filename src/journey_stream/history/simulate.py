@@ -1,0 +1,151 @@
+"""The engine over history, without a broker: what the running system would publish for the same touchpoints.
+
+A value goes the whole way that it would go through Kafka: it is read as the router reads it, written to and read from
+the log's wire format, and decided by the same state machine. Time is virtual: it is what the records say.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from journey_stream.engine.limits import Limits
+from journey_stream.engine.partition import Partition
+from journey_stream.engine.touches import LONG_AGO
+from journey_stream.events.admission import Refused, read_touchpoint
+from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, StageChanged
+from journey_stream.events.log import AsOf, Source, Unreadable, decode, encode_as_of, encode_touchpoint
+from journey_stream.events.reasons import Reason
+from journey_stream.events.times import MS_MAX
+from journey_stream.history.files import read_files
+from journey_stream.history.order import in_time_order
+from journey_stream.history.outputs import OutputFiles
+from journey_stream.history.record import HistoryError, HistoryRecord, ReportProblem
+from journey_stream.journey.model import Model
+
+Order = Literal["time", "file"]
+PACK_EVERY_RECORDS = 5_000
+"""How often the engine packs the profiles at work, as the commit of a batch does in the running system."""
+
+
+@dataclass
+class Simulated:
+    """What came of a simulation; `clock` in ms since the epoch, None when no record told the time."""
+
+    records: int = 0
+    stage_changes: int = 0
+    corrections: int = 0
+    profiles: int = 0
+    clock: int | None = None
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    customers: Counter[str | None] = field(default_factory=Counter)
+    """How many profiles ended in each stage."""
+
+
+def simulate(
+    paths: Iterable[Path],
+    model: Model,
+    out_dir: Path,
+    *,
+    limits: Limits | None = None,
+    order: Order = "time",
+    as_of: int | None = None,
+    latest_arrival: int = MS_MAX,
+    report: ReportProblem = lambda _: None,
+) -> Simulated:
+    """Run files through the engine; see `simulate_records`. Raises HistoryError."""
+    return simulate_records(
+        read_files(paths, report),
+        model,
+        out_dir,
+        limits=limits,
+        order=order,
+        as_of=as_of,
+        latest_arrival=latest_arrival,
+    )
+
+
+def simulate_records(
+    records: Iterable[HistoryRecord],
+    model: Model,
+    out_dir: Path,
+    *,
+    limits: Limits | None = None,
+    order: Order = "time",
+    as_of: int | None = None,
+    latest_arrival: int = MS_MAX,
+) -> Simulated:
+    """Write stage-changes.jsonl, profiles.jsonl and dead-letters.jsonl into `out_dir`.
+
+    `order` "time": each touchpoint arrives when it happens. "file": the records arrive in the order in which they
+    come, each at the latest instant that has occurred so far, so that late ones are late. Nothing arrives after
+    `latest_arrival`, as nothing arrives in the running system after now: a touchpoint from further ahead is refused.
+    At the end everything due until `as_of` is decided (default: the last arrival). Instants in ms since the epoch.
+    Raises HistoryError.
+    """
+    if order == "time":
+        records = in_time_order(records)
+    with OutputFiles(out_dir) as files:
+        run = _Run(Partition(model, limits), files, latest_arrival)
+        for record in records:
+            run.feed(record)
+        return run.finish(as_of)
+
+
+class _Run:
+    def __init__(self, partition: Partition, files: OutputFiles, latest_arrival: int) -> None:
+        self._partition = partition
+        self._files = files
+        self._latest_arrival = latest_arrival
+        self._now = LONG_AGO
+        self._views: dict[str, ProfileChanged] = {}
+        self._result = Simulated()
+
+    def feed(self, record: HistoryRecord) -> None:
+        self._result.records += 1
+        source = Source(record.origin, 0, record.position)
+        admitted = read_touchpoint(record.value)
+        if isinstance(admitted, Refused):
+            self._dead_letter(source, record.value, admitted.reason, admitted.detail)
+            return
+        self._now = max(self._now, min(admitted.occurred_at, self._latest_arrival))
+        logged = decode(admitted.profile_id.encode(), self._now, encode_touchpoint(admitted, source, None))
+        if isinstance(logged, Unreadable):
+            self._dead_letter(source, record.value, Reason.UNREADABLE_LOG_RECORD, logged.detail)
+            return
+        for decision in self._partition.apply(logged):
+            self._publish(decision, source, record.value)
+        if self._result.records % PACK_EVERY_RECORDS == 0:
+            self._partition.drain_state()
+
+    def finish(self, as_of: int | None) -> Simulated:
+        until = self._now if as_of is None else as_of
+        if until > LONG_AGO:
+            end = decode(None, until, encode_as_of(until))
+            if not isinstance(end, AsOf):
+                raise HistoryError(f"as_of: {until} ms is not an instant between the years 1 and 9999")
+            for decision in self._partition.apply(end):
+                self._publish(decision, None, b"")
+        self._partition.drain_state()
+        for view in self._views.values():
+            self._files.profile(view)
+            self._result.customers[view.stage] += 1
+        self._result.profiles = len(self._views)
+        self._result.clock = self._partition.clock if self._partition.clock > LONG_AGO else None
+        return self._result
+
+    def _publish(self, decision: Decision, source: Source | None, value: bytes) -> None:
+        match decision:
+            case StageChanged():
+                self._result.stage_changes += 1
+                self._result.corrections += decision.kind == "retracted"
+                self._files.stage_change(decision)
+            case ProfileChanged():
+                self._views[decision.profile_id] = decision
+            case Rejected() if source is not None:
+                self._dead_letter(source, value, decision.reason, decision.detail)
+
+    def _dead_letter(self, source: Source, value: bytes, reason: Reason, detail: str) -> None:
+        self._result.dead_letters[reason.value] += 1
+        self._files.dead_letter(source, value, reason, detail)

@@ -1,0 +1,178 @@
+import base64
+import json
+import random
+
+import pytest
+
+from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.history.record import HistoryError
+from journey_stream.history.simulate import simulate
+from journey_stream.journey.load import parse_model
+from tests.unit.history.helpers import touchpoint, write_lines
+
+MODEL = parse_model(
+    """
+model: shop
+version: 3
+description: Two stages.
+stages: [{id: visitor, meaning: Came by}, {id: buyer, meaning: Bought}]
+touchpoints:
+  visit: {meaning: Came by, match: [{channel: web, type: page_view}]}
+  purchase: {meaning: Bought, match: [{channel: store, type: purchase}]}
+rules:
+  - {id: bought, to: buyer, when: purchase, text: Bought}
+  - {id: came-by, to: visitor, when: visit, text: Came by}
+inactivity:
+  - {id: gone, in: [buyer], nothing_for: 30d, of: any, to: visitor, text: Quiet for 30 days}
+moves: {forward: any, back: inactivity, win_back: any}
+""",
+    "test",
+)
+JANUARY_1_MS = 1_767_225_600_000
+DAY_MS = 86_400_000
+
+
+def visit(event_id: str, day: int, customer: str = "c1"):
+    return touchpoint(event_id, JANUARY_1_MS + day * DAY_MS, customer_id=customer)
+
+
+def purchase(event_id: str, day: int, customer: str = "c1"):
+    return visit(event_id, day, customer) | {"channel": "store", "type": "purchase", "value": 5}
+
+
+def lines_of(out_dir, name):
+    return [json.loads(line) for line in (out_dir / name).read_text().splitlines()]
+
+
+def moves(out_dir):
+    changes = lines_of(out_dir, "stage-changes.jsonl")
+    return [(change["kind"], change["from_stage"], change["to_stage"], change["because"]["rule"]) for change in changes]
+
+
+def test_a_journey_is_written_as_the_topics_would_carry_it(tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [purchase("e2", 1), visit("e1", 0)])
+
+    result = simulate([path], MODEL, tmp_path / "out")
+
+    assert [("entered", None, "visitor", "came-by"), ("entered", "visitor", "buyer", "bought")] == moves(
+        tmp_path / "out"
+    )
+    for change in lines_of(tmp_path / "out", "stage-changes.jsonl"):
+        StageChange.model_validate(change)
+    (view,) = lines_of(tmp_path / "out", "profiles.jsonl")
+    assert ("c1", "buyer", 2) == (view["profile_id"], view["stage"], view["revision"])
+    ProfileView.model_validate(view)
+    assert (2, 2, 1, JANUARY_1_MS + DAY_MS) == (result.records, result.stage_changes, result.profiles, result.clock)
+    assert {"buyer": 1} == result.customers
+
+
+def test_what_cannot_be_used_is_a_dead_letter_with_its_bytes_and_place(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(json.dumps(visit("e1", 0)).encode() + b"\n{oops\n\xff\n")
+
+    result = simulate([path], MODEL, tmp_path / "out")
+
+    first, second = lines_of(tmp_path / "out", "dead-letters.jsonl")
+    assert ("invalid_json", "{oops") == (first["reason"], first["value"])
+    assert {"topic": str(path), "partition": 0, "offset": 2} == first["source"]
+    assert b"\xff" == base64.b64decode(second["value_base64"])
+    assert {"invalid_json": 2} == result.dead_letters
+
+
+def test_in_time_order_nothing_is_late(tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [visit("e2", 90), purchase("e1", 0)])
+
+    result = simulate([path], MODEL, tmp_path / "out")
+
+    assert {} == result.dead_letters
+    assert ("entered", "buyer", "visitor", "gone") == moves(tmp_path / "out")[1]
+
+
+def test_in_file_order_a_record_arrives_when_its_line_does(tmp_path):
+    late, too_late = purchase("e2", 5), visit("e3", -30)
+    path = write_lines(tmp_path / "in.jsonl", [visit("e1", 10), late, too_late])
+
+    result = simulate([path], MODEL, tmp_path / "out", order="file")
+
+    expected = [
+        ("entered", None, "visitor", "came-by"),
+        ("retracted", None, "visitor", "came-by"),
+        ("entered", None, "buyer", "bought"),
+    ]
+    assert expected == moves(tmp_path / "out")
+    assert 1 == result.corrections
+    (dead,) = lines_of(tmp_path / "out", "dead-letters.jsonl")
+    assert ("too_late", 3) == (dead["reason"], dead["source"]["offset"])
+
+
+def test_silence_counts_until_the_given_instant(tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [purchase("e1", 0)])
+
+    simulate([path], MODEL, tmp_path / "short")
+    simulate([path], MODEL, tmp_path / "long", as_of=JANUARY_1_MS + 31 * DAY_MS)
+
+    assert [("entered", None, "buyer", "bought")] == moves(tmp_path / "short")
+    assert ("entered", "buyer", "visitor", "gone") == moves(tmp_path / "long")[-1]
+
+
+def test_a_touchpoint_from_beyond_the_latest_arrival_is_refused_and_moves_no_time(tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [visit("e1", 40_000), visit("e2", 0)])
+
+    result = simulate([path], MODEL, tmp_path / "out", order="file", latest_arrival=JANUARY_1_MS + 10 * DAY_MS)
+
+    assert {"from_the_future": 1} == result.dead_letters
+    assert ["e2"] == lines_of(tmp_path / "out", "stage-changes.jsonl")[0]["because"]["evidence"]
+
+
+def test_shuffled_files_give_the_bytes_of_the_sorted_file(tmp_path):
+    draw = random.Random(7)
+    items = [
+        draw.choice([visit, purchase])(f"e{place}", draw.randrange(200), f"c{draw.randrange(9)}")
+        for place in range(500)
+    ]
+    in_order = write_lines(tmp_path / "sorted.jsonl", sorted(items, key=lambda item: item["occurred_at"]))
+    draw.shuffle(items)
+    halves = [
+        write_lines(tmp_path / "a.jsonl", items[:250]),
+        write_lines(tmp_path / "b.jsonl", items[250:]),
+    ]
+
+    simulate([in_order], MODEL, tmp_path / "one")
+    simulate(halves, MODEL, tmp_path / "two")
+
+    final = [
+        sorted(lines_of(tmp_path / name, "profiles.jsonl"), key=lambda view: view["profile_id"])
+        for name in ("one", "two")
+    ]
+    assert [view["stage"] for view in final[0]] == [view["stage"] for view in final[1]]
+    assert net_history(tmp_path / "one") == net_history(tmp_path / "two")
+
+
+def last_stages(out_dir) -> dict[str, str]:
+    return {view["profile_id"]: view["stage"] for view in lines_of(out_dir, "profiles.jsonl")}
+
+
+def net_history(out_dir) -> set[str]:
+    history: set[str] = set()
+    for change in lines_of(out_dir, "stage-changes.jsonl"):
+        (history.add if change["kind"] == "entered" else history.discard)(change["change_id"])
+    return history
+
+
+def test_a_directory_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    path = write_lines(tmp_path / "in.jsonl", [visit("e1", 0)])
+
+    with pytest.raises(HistoryError, match="cannot be written"):
+        simulate([path], MODEL, tmp_path / "out")
+
+
+def test_no_records_give_empty_files(tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [])
+
+    result = simulate([path], MODEL, tmp_path / "out")
+
+    assert (0, None) == (result.records, result.clock)
+    assert ["dead-letters.jsonl", "profiles.jsonl", "stage-changes.jsonl"] == sorted(
+        file.name for file in (tmp_path / "out").iterdir()
+    )
