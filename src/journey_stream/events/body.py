@@ -10,14 +10,14 @@ import msgspec
 
 
 class Body(msgspec.Struct, gc=False):
-    """The fields that rules read. A number where the contract says text stands for its decimal text."""
+    """The fields that rules read. An integer where the contract says text stands for its digits."""
 
-    event_id: str | int | float
-    channel: str | int | float
-    type: str | int | float
+    event_id: str | int
+    channel: str | int
+    type: str | int
     value: float | None = None
     currency: str | None = None
-    campaign: str | int | float | None = None
+    campaign: str | int | None = None
     properties: dict[str, Any] | None = None
 
 

@@ -15,9 +15,9 @@ from pydantic import (
 
 
 def _text(min_length: int, max_length: int) -> WithJsonSchema:
-    """What the schema says of a text: producers that number things may send the number itself."""
+    """What the schema says of a text: producers that number things may send the integer itself."""
     lengths = {"minLength": min_length, "maxLength": max_length} if min_length else {"maxLength": max_length}
-    return WithJsonSchema({"type": ["string", "number"], **lengths})
+    return WithJsonSchema({"type": ["string", "integer"], **lengths})
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64), _text(1, 64)]
