@@ -1,0 +1,92 @@
+"""How to start each system on the same job."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.kafka_files import find_java
+
+HERE = Path(__file__).parent
+MAVEN_PROJECT = HERE / "kafka-streams"
+
+
+class Job(NamedTuple):
+    """One run: its broker, the source topics to read, the topic to write changes to, and a directory of its own."""
+
+    bootstrap: str
+    name: str
+    sources: tuple[str, ...]
+    partitions: int
+    output: str
+    directory: Path
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+Command = list[str]
+
+
+class System(NamedTuple):
+    """One contestant. `share` is the part of the events that it gets: the slow ones would take all day.
+
+    `prepare` runs before the sources are filled; `commands` are the processes to start.
+    """
+
+    name: str
+    guarantee: str
+    commands: Callable[[Job], list[Command]]
+    prepare: Callable[[Job], None] = lambda _: None
+    by_customer: bool = False
+    share: float = 1.0
+
+
+def kafka_streams(name: str, *arguments: str, by_customer: bool = False) -> System:
+    def commands(job: Job) -> list[Command]:
+        java = find_java()
+        if java is None:
+            raise RuntimeError("Kafka Streams needs Java 17; it was not found")
+        run = [java, "-Xms512m", "-Xmx1g", "-XX:+UseParallelGC", "-cp", f"{MAVEN_PROJECT}/target/*:{MAVEN_PROJECT}/target/lib/*"]
+        run += ["journey.bench.JourneyApp", *_common(job), *arguments]
+        for key, value in job.settings:
+            run += [f"--set.{key}", value]
+        return [run + (["--no-repartition"] if by_customer else [])]
+
+    return System(name, "exactly once", commands, _build_kafka_streams, by_customer=by_customer)
+
+
+def python_peer(name: str, module: str, guarantee: str, processes: int, share: float = 1.0) -> System:
+    def commands(job: Job) -> list[Command]:
+        run = [sys.executable, "-m", module, *_common(job)]
+        return [[*run, "--instance", str(instance)] for instance in range(processes)]
+
+    return System(name, guarantee, commands, share=share)
+
+
+def _common(job: Job) -> Command:
+    return [
+        *("--bootstrap", job.bootstrap, "--application-id", job.name, "--sources", ",".join(job.sources)),
+        *("--output", job.output, "--partitions", str(job.partitions), "--state-dir", str(job.directory / "state")),
+    ]
+
+
+def _build_kafka_streams(_: Job) -> None:
+    jar = MAVEN_PROJECT / "target" / "journey-kafka-streams-1.jar"
+    sources = [path.stat().st_mtime for path in MAVEN_PROJECT.rglob("src/**/*.java")]
+    if not jar.exists() or jar.stat().st_mtime < max(sources):
+        subprocess.run(["mvn", "-q", "-B", "-f", str(MAVEN_PROJECT / "pom.xml"), "package"], check=True)
+
+
+SYSTEMS: dict[str, System] = {
+    system.name: system
+    for system in (
+        kafka_streams("kafka-streams"),
+        kafka_streams("kafka-streams-no-repartition", by_customer=True),
+        kafka_streams(
+            "kafka-streams-1s", "--set.commit.interval.ms", "1000", "--set.statestore.cache.max.bytes", "134217728"
+        ),
+        python_peer("quix-streams", "benchmarks.peers.quix_app", "exactly once", 2),
+        python_peer("faust", "benchmarks.peers.faust_app", "at least once", 2, share=0.1),
+        python_peer("floor", "benchmarks.floor", "exactly once", 1),
+    )
+}
