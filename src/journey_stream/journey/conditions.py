@@ -5,10 +5,10 @@ The size of that form is known before it is built, so that a few lines cannot un
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeVar, get_args
+from typing import get_args
 
 from journey_stream.journey.cursor import Cursor, listed
 from journey_stream.journey.errors import did_you_mean
@@ -20,11 +20,13 @@ COUNT_MAX = 1_000
 """The engine keeps this many times for each such condition and customer."""
 
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
+TEXT_LENGTH_MAX = 512
+"""The engine compares no longer texts."""
+
 TEXT_FIELDS = ("currency", "campaign", "channel", "type")
 FIELDS = ("value", *TEXT_FIELDS, "properties.NAME")
 _PROPERTY = re.compile(r"properties(\.[^.\s]+)+")
 
-_T = TypeVar("_T")
 Clauses = tuple[tuple[Atom, ...], ...]
 
 
@@ -54,7 +56,7 @@ def read_when(cursor: Cursor, kinds: Sequence[str]) -> Clauses | None:
             hint="split it into several rules, or give several touchpoints one kind",
         )
         return None
-    return _distinct(_unfold(condition))
+    return tuple(dict.fromkeys(_unfold(condition)))
 
 
 def read_where(cursor: Cursor) -> tuple[Where, ...] | None:
@@ -160,8 +162,11 @@ def _read_values(field: str, cursor: Cursor) -> tuple[Scalar, ...] | None:
 def _read_value(field: str, cursor: Cursor) -> Scalar | None:
     """A scalar that the field can hold. A campaign named 2024 is a text, however it looks."""
     if field in TEXT_FIELDS:
-        return cursor.text()
+        return cursor.text(length_max=TEXT_LENGTH_MAX)
     value = cursor.scalar()
+    if isinstance(value, str) and len(value) > TEXT_LENGTH_MAX:
+        cursor.wrong(f"at most {TEXT_LENGTH_MAX} characters", found=f"{len(value)} characters")
+        return None
     if value is not None and field == "value" and not _is_number(value):
         cursor.wrong("a number, because value is one")
         return None
@@ -191,9 +196,4 @@ def _unfold(condition: _Condition) -> Clauses:
     parts = [_unfold(part) for part in condition.parts]
     if isinstance(condition, _Any):
         return tuple(clause for part in parts for clause in part)
-    return tuple(_distinct(atom for clause in choice for atom in clause) for choice in product(*parts))
-
-
-def _distinct(values: Iterable[_T]) -> tuple[_T, ...]:
-    """The values without repeats, in order. Told apart by how they are written: to Python 1 and True are equal."""
-    return tuple({repr(value): value for value in values}.values())
+    return tuple(tuple(dict.fromkeys(atom for clause in choice for atom in clause)) for choice in product(*parts))

@@ -30,7 +30,7 @@ class Stage:
     settle_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Where:
     """A condition on one field of a touchpoint.
 
@@ -41,6 +41,16 @@ class Where:
     field: str
     op: Operator
     value: Scalar | tuple[Scalar, ...]
+
+    # To Python 1, 1.0 and True are equal, but a condition on `true` is another one than a condition on 1.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Where) and self._written() == other._written()
+
+    def __hash__(self) -> int:
+        return hash(self._written())
+
+    def _written(self) -> tuple[str, str, str]:
+        return self.field, self.op, repr(self.value)
 
 
 @dataclass(frozen=True, slots=True)
