@@ -144,7 +144,8 @@ class _Run:
             case ProfileChanged():
                 self._views[decision.profile_id] = decision
             case Rejected() if source is not None:
-                self._dead_letter(source, value, decision.reason, decision.detail)
+                dead = value if decision.displaced is None else decision.displaced
+                self._dead_letter(source, dead, decision.reason, decision.detail)
 
     def _dead_letter(self, source: Source, value: bytes, reason: Reason, detail: str) -> None:
         self._result.dead_letters[reason.value] += 1
