@@ -1,0 +1,85 @@
+"""A profile's history for the terminal: what happened, why, and what was corrected since."""
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from journey_stream.cli.explain_read import Found
+from journey_stream.events.outputs import StageChange
+
+EVIDENCE_SHOWN_MAX = 4
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def print_timeline(profile_id: str, found: Found, console: Console | None = None) -> None:
+    """Print it: where the customer is now, then one row per message, corrections marked."""
+    console = console or Console(highlight=False)
+    console.print(_headline(profile_id, found))
+    if found.messages and found.messages[0].revision > 1:
+        console.print(f"[dim]The first {found.messages[0].revision - 1} messages are past the topic's retention.[/dim]")
+    if found.messages:
+        console.print(_table(found))
+    if retracted := sum(message.kind == "retracted" for message in found.messages):
+        console.print(f"{retracted} change(s) were retracted after late news; struck rows no longer stand.")
+
+
+def _headline(profile_id: str, found: Found) -> str:
+    name = f"[bold]{escape(profile_id)}[/bold]"
+    view = found.view
+    if view is None:
+        return f"{name} has no current view"
+    model = f"model {escape(view.model.name)} version {view.model.version}"
+    if view.stage is None or view.entered_at is None:
+        return f"{name} is in no stage yet, last touchpoint {_when(view.last_touchpoint_at)} ({model})"
+    return (
+        f"{name} is in [bold green]{escape(view.stage)}[/bold green] since {_when(view.entered_at)}, "
+        f"last touchpoint {_when(view.last_touchpoint_at)} ({model})"
+    )
+
+
+def _table(found: Found) -> Table:
+    standing = {change.revision for change in found.history.changes}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("rev", "at", "", "stage", "after", "because"):
+        table.add_column(column, no_wrap=column in {"rev", "at"})
+    for message in found.messages:
+        is_news = message.kind == "entered"
+        style = "" if message.revision in standing else ("dim strike" if is_news else "red")
+        table.add_row(
+            str(message.revision),
+            _when(message.entered_at),
+            "→" if is_news else "✗",
+            f"{escape(message.from_stage or '(new)')} → {escape(message.to_stage)}" + ("" if is_news else " retracted"),
+            _length(message.seconds_in_previous),
+            _reason(message),
+            style=style,
+        )
+    return table
+
+
+def _reason(message: StageChange) -> str:
+    because = message.because
+    parts = [f"{escape(because.text)} [cyan]({escape(because.rule)})[/cyan]"]
+    if because.silent_since is not None and because.window_seconds is not None:
+        parts.append(f"silent since {_when(because.silent_since)}, {_length(because.window_seconds)} long")
+    shown = ", ".join(escape(event_id) for event_id in because.evidence[:EVIDENCE_SHOWN_MAX])
+    more = len(because.evidence) - EVIDENCE_SHOWN_MAX
+    if shown:
+        parts.append(f"evidence: {shown}" + (f" and {more} more" if more > 0 else ""))
+    return "\n".join(parts)
+
+
+def _when(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S}"
+
+
+def _length(seconds: float | None) -> str:
+    """`12.5 d`: one unit, the largest that fits."""
+    if seconds is None:
+        return ""
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -1,0 +1,65 @@
+"""The `journey-stream` command: one module per group of commands, imported here and nothing else of weight.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from journey_stream.cli import explain, model, schemas, simulate, topics, worker
+from journey_stream.cli.errors import exit_code_of
+
+RUN, HISTORY, RULES = "Run", "History", "Rules and contracts"
+
+app = typer.Typer(
+    name="journey-stream",
+    help="The current stage of every customer's journey: touchpoints on Kafka in, explained stage changes out.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("worker", rich_help_panel=RUN)(worker.worker)
+app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
+app.command("explain", rich_help_panel=RUN)(explain.explain)
+app.command("simulate", rich_help_panel=HISTORY)(simulate.simulate)
+app.add_typer(model.app, name="model", rich_help_panel=RULES)
+app.add_typer(schemas.app, name="schemas", rich_help_panel=RULES)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from journey_stream import __version__  # noqa: PLC0415 -- see above
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+) -> None:
+    """Settings come from `journey.yaml` and from `JOURNEY_*` variables; an option of a command beats both."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given, prog_name="journey-stream")
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        sys.exit(exit_code_of(error))
+
+
+if __name__ == "__main__":
+    main()
