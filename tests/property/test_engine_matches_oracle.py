@@ -73,5 +73,5 @@ def test_settling_publishes_the_oldest_changes_that_have_stood_long_enough(seed:
     truth = expected(model, late, as_of)
     for profile, history in truth.items():
         standing = [entry.at + settle[entry.after] <= as_of for entry in history]
-        truth[profile] = history[: (standing + [False]).index(False)]
+        truth[profile] = history[: [*standing, False].index(False)]
     assert net_history(decisions) == {profile: history for profile, history in truth.items() if history}

@@ -3,11 +3,17 @@
 It shares the model's data with the engine and nothing else: no plan, no memories, no timeline.
 """
 
+import operator
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from journey_stream.events.log import TouchpointRecord
 from journey_stream.journey.model import Inactivity, Model, Where
+
+_COMPARE: dict[str, Any] = {
+    name: getattr(operator, name.replace("gte", "ge").replace("lte", "le"))
+    for name in ("eq", "ne", "gte", "gt", "lte", "lt")
+}
 
 
 class Entry(NamedTuple):
@@ -112,20 +118,6 @@ def _holds(where: Where, record: TouchpointRecord) -> bool:
         found = found.get(part) if isinstance(found, dict) else getattr(found, part, None)
     if where.op == "exists":
         return (found is not None) == where.value
-    if found is None:
-        return False
-    match where.op:
-        case "eq":
-            return bool(found == where.value)
-        case "ne":
-            return bool(found != where.value)
-        case "in":
-            return found in where.value  # type: ignore[operator]
-        case "gte":
-            return bool(found >= where.value)
-        case "gt":
-            return bool(found > where.value)
-        case "lte":
-            return bool(found <= where.value)
-        case "lt":
-            return bool(found < where.value)
+    if where.op == "in":
+        return found in where.value  # type: ignore[operator]
+    return found is not None and bool(_COMPARE[where.op](found, where.value))

@@ -6,7 +6,7 @@ at its exact instants. Both only append to `changes` and alter the standing: con
 
 import msgspec
 
-from journey_stream.engine.plan import Candidate, Memory, Plan
+from journey_stream.engine.plan import Candidate, Memory, Plan, Reaction
 from journey_stream.engine.touches import LONG_AGO, NEVER, Change, Touch
 
 Match = tuple[int, str]
@@ -29,10 +29,14 @@ class Standing(msgspec.Struct, array_like=True, gc=False):
 
 def step(plan: Plan, standing: Standing, touch: Touch, changes: list[Change]) -> None:
     """Fold one touchpoint that comes after all that `standing` has seen."""
+    react(plan, plan.reaction(touch.channel, touch.type), standing, touch, changes)
+
+
+def react(plan: Plan, reaction: Reaction, standing: Standing, touch: Touch, changes: list[Change]) -> None:
+    """`step` for somebody who knows already what touchpoints of this channel and type can do."""
     at = touch.at
     if at > standing.quiet_until:
         fall_silent(plan, standing, at, changes, inclusive=False)
-    reaction = plan.reaction(touch.channel, touch.type)
     memory: Memory = standing.memory
     for slot, keep, holds in reaction.slots:
         if holds is None or holds(touch):

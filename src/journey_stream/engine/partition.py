@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from journey_stream.engine.fold import step
+from journey_stream.engine.head import Head, decode_head
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.plan import Plan
-from journey_stream.engine.profile import Profile
-from journey_stream.engine.publication import Counters, Publisher
-from journey_stream.engine.timeline import Head, decode_head
+from journey_stream.engine.profile import Context, Profile
+from journey_stream.engine.publication import Counters
 from journey_stream.engine.touches import LONG_AGO, NEVER, Change, encode
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.log import Record, TouchpointRecord
@@ -59,7 +59,8 @@ class Partition:
         self.plan = Plan(model)
         self.clock = LONG_AGO
         self.state_bytes = 0
-        self._publisher = Publisher(self.plan)
+        self._context = Context(self.plan, self.limits)
+        self._counters = self._context.publisher.counters
         self._heads: dict[str, bytes] = {}
         self._parts: dict[str, dict[int, bytes]] = {}
         self._live: dict[str, Profile] = {}
@@ -69,7 +70,7 @@ class Partition:
     @property
     def counters(self) -> Counters:
         """What happened since this object was made."""
-        return self._publisher.counters
+        return self._counters
 
     @property
     def profiles(self) -> int:
@@ -141,16 +142,16 @@ class Partition:
         horizon = self.clock - self.limits.holding_ms
         for profile_id in sorted(self._heads):
             profile = self._load(profile_id)
-            checkpoint, rest = profile.timeline.checkpoint(), []
+            checkpoint, rest = profile.checkpoint(), []
             final: list[Change] = []
-            for touch in profile.timeline:
+            for touch in profile.touches():
                 if touch.at < horizon:
                     step(self.plan, checkpoint, touch, final)
                 else:
                     rest.append(touch)
             head = profile.head
             standings = [[s.stage, s.peak, s.entered_at, sorted(s.memory.items())] for s in (checkpoint, head.standing)]
-            yield profile_id, encode([standings, rest, head.history[len(final) :]])
+            yield profile_id, encode([standings, rest, profile.history()[len(final) :]])
 
     def state_hash(self) -> str:
         """SHA-256 over `canonical`, in hex."""
@@ -165,15 +166,17 @@ class Partition:
             return [Rejected(Reason.TOO_LATE, _too_late(record, self.limits.lateness_ms))]
         if -lateness > self.limits.skew_ms:
             return [Rejected(Reason.FROM_THE_FUTURE, _from_the_future(record))]
-        self.counters.touchpoints += 1
+        self._counters.touchpoints += 1
         profile_id = record.profile_id
         profile = self._live.get(profile_id)
         if profile is None:
             profile = self._live[profile_id] = self._load(profile_id)
-        decisions = profile.add(self.plan.project(record), self.clock)
-        due = profile.next_due()
-        if due < profile.head.armed:
-            profile.head.armed = due
+        reaction = self.plan.reaction(record.channel, record.type)
+        decisions = profile.add(reaction.project(record), reaction, self.clock)
+        head = profile.head
+        due = profile.next_due() if self.plan.settles else head.standing.quiet_until
+        if due < head.armed:
+            head.armed = due
             heappush(self._timers, (due, profile_id))
         return decisions
 
@@ -183,7 +186,7 @@ class Partition:
             profile = self._live[profile_id] = self._load(profile_id)
         if profile.head.armed != at:
             return []  # an earlier timer of this profile has rung and set it anew
-        self.counters.timers += 1
+        self._counters.timers += 1
         decisions = profile.ring(self.clock)
         profile.head.armed = profile.next_due()
         if profile.head.armed != NEVER:
@@ -193,7 +196,7 @@ class Partition:
     def _load(self, profile_id: str) -> Profile:
         packed = self._heads.get(profile_id)
         head = Head() if packed is None else decode_head(packed)
-        return Profile(profile_id, head, self._parts.get(profile_id, {}), self.plan, self.limits, self._publisher)
+        return Profile(profile_id, head, self._parts.get(profile_id), self._context)
 
     def _pack(self, profile_id: str, profile: Profile, records: list[tuple[bytes, bytes | None]]) -> None:
         packed = encode(profile.head)
@@ -201,12 +204,9 @@ class Partition:
         self._heads[profile_id] = packed
         key = profile_id.encode()
         records.append((b"h" + key, packed))
-        timeline = profile.timeline
-        if timeline.touched:
-            parts = timeline.packed
-            self._parts[profile_id] = parts
-            records += [(_part_key(profile_id, number), parts.get(number)) for number in sorted(timeline.touched)]
-            timeline.touched.clear()
+        if profile.touched:
+            parts = self._parts[profile_id] = profile.packed
+            records += [(_part_key(profile_id, number), parts.get(number)) for number in sorted(profile.touched)]
 
     def _restore_part(self, profile_id: str, number: int, value: bytes | None) -> None:
         parts = self._parts.setdefault(profile_id, {})

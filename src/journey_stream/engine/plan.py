@@ -69,6 +69,14 @@ class Reaction:
         self._moves = moves
         self.moves_from: dict[tuple[int, int], tuple[Candidate, ...]] = {}
 
+    def project(self, record: TouchpointRecord) -> Touch:
+        """Keep of a touchpoint what the rules for its channel and type read."""
+        facts: dict[str, Fact] | None = None
+        if self.fields:
+            found = [(field, fact_of(record, field)) for field in self.fields]
+            facts = {field: fact for field, (present, fact) in found if present} or None
+        return Touch(record.occurred_at, record.event_id, record.channel, record.type, facts)
+
     def candidates(self, stage: int, peak: int) -> tuple[Candidate, ...]:
         """The rules, in priority order, that may move a customer from `stage` who has been as far as `peak`."""
         found = tuple(
@@ -114,15 +122,6 @@ class Plan:
                 self._reactions.clear()  # a producer that makes up types must not fill the memory
             found = self._reactions[channel, kind] = self._compile(channel, kind)
         return found
-
-    def project(self, record: TouchpointRecord) -> Touch:
-        """Keep of a touchpoint what the rules for its channel and type read."""
-        facts: dict[str, Fact] | None = None
-        fields = self.reaction(record.channel, record.type).fields
-        if fields:
-            found = [(field, fact_of(record, field)) for field in fields]
-            facts = {field: fact for field, (present, fact) in found if present} or None
-        return Touch(record.occurred_at, record.event_id, record.channel, record.type, facts)
 
     def may_move(self, before: int, after: int, peak: int, by_inactivity: bool) -> bool:
         """The model's policy of moves; -1 stands for no stage."""

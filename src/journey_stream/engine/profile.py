@@ -1,55 +1,61 @@
-"""One customer: a timeline, the head folded from it, and what was published about it."""
+"""One customer: a timeline, the standing folded from it, and what was published about it."""
 
-from journey_stream.engine.fold import Standing, fall_silent, step
+from journey_stream.engine.fold import Standing, fall_silent, react, step
+from journey_stream.engine.head import Head
 from journey_stream.engine.limits import Limits
-from journey_stream.engine.plan import Plan
+from journey_stream.engine.plan import Plan, Reaction
 from journey_stream.engine.publication import Publisher, difference
-from journey_stream.engine.timeline import Head, Timeline
-from journey_stream.engine.touches import Change, Touch, describe, winner_key
+from journey_stream.engine.timeline import Timeline
+from journey_stream.engine.touches import Change, Touch, describe, pack, unpack_changes, winner_key
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
 
 
-class Profile:
-    """A profile unpacked for work. `changed` says whether it has to be packed again."""
+class Context:
+    """What all profiles of a partition share."""
 
-    __slots__ = ("changed", "head", "id", "limits", "plan", "publisher", "timeline")
+    __slots__ = ("holding_ms", "limits", "plan", "publisher")
 
-    def __init__(
-        self,
-        profile_id: str,
-        head: Head,
-        packed: dict[int, bytes],
-        plan: Plan,
-        limits: Limits,
-        publisher: Publisher,
-    ) -> None:
-        self.id = profile_id
-        self.head = head
-        self.timeline = Timeline(head, packed, limits.holding_ms)
+    def __init__(self, plan: Plan, limits: Limits) -> None:
         self.plan = plan
         self.limits = limits
-        self.publisher = publisher
+        self.holding_ms = limits.holding_ms
+        self.publisher = Publisher(plan)
+
+
+class Profile(Timeline):
+    """A profile unpacked for work. `changed` says whether it has to be packed again."""
+
+    __slots__ = ("changed", "context", "id")
+
+    def __init__(self, profile_id: str, head: Head, packed: dict[int, bytes] | None, context: Context) -> None:
+        super().__init__(head, packed, context.holding_ms)
+        self.id = profile_id
+        self.context = context
         self.changed = False
 
-    def add(self, touch: Touch, clock: int) -> list[Decision]:
+    def add(self, touch: Touch, reaction: Reaction, clock: int) -> list[Decision]:
         """Put a touchpoint into the history and decide what to publish about it."""
         head = self.head
         if clock >= head.folds_at:
             self._fold_expired(clock)
         if head.held:
-            held = self.timeline.find(touch.id)
+            held = self.find(touch.id)
             if held is not None:
                 return self._meet_again(held, touch, clock)
-        if self._comes_last(touch):
-            return self._advance(touch, clock)
-        if (touch.at, touch.id) <= (head.folded_at, head.folded_id):
-            self.publisher.counters.beyond_allowance += 1
-            return [Rejected(Reason.TOO_LATE, "its place in the customer's history is final: the task lagged too far")]
+        elif head.revision or head.folded_id:
+            return self._place(touch, clock)  # its only touchpoint was taken out: nothing to step from
+        at, standing = touch.at, head.standing
+        # A step does it when no touchpoint that was folded and no silence that was decided comes after.
+        if at <= standing.silent_at or at < head.last_at or (at == head.last_at and touch.id < head.last_id):
+            return self._place(touch, clock)
         self.changed = True
-        self.timeline.insert(touch)
-        decisions = self._refold(clock)
-        self._keep_within_bounds()
+        changes: list[Change] = []
+        react(self.context.plan, reaction, standing, touch, changes)
+        self.append(touch)
+        decisions = self._tell(changes, clock) if changes else []
+        if head.held > self.context.limits.touchpoints_max:
+            self._keep_within_bounds()
         return decisions
 
     def ring(self, clock: int) -> list[Decision]:
@@ -58,82 +64,84 @@ class Profile:
         self.changed = True
         if clock >= head.folds_at:
             self._fold_expired(clock)
+        changes: list[Change] = []
         if clock >= head.standing.quiet_until:
-            fall_silent(self.plan, head.standing, clock, head.history, inclusive=True)
-        return self.publisher.news(self.id, head, clock)
+            fall_silent(self.context.plan, head.standing, clock, changes, inclusive=True)
+        return self._tell(changes, clock)
 
     def next_due(self) -> int:
         """No later than the next instant at which time alone changes something (ms)."""
-        head = self.head
+        head, plan = self.head, self.context.plan
         due = head.standing.quiet_until
-        if self.plan.settles and head.published < len(head.history):
-            waiting = head.history[head.published]
-            due = min(due, waiting.at + self.plan.settle_ms[waiting.after])
+        if plan.settles and head.published < head.changes:
+            waiting = self.history()[head.published]
+            due = min(due, waiting.at + plan.settle_ms[waiting.after])
         return due
 
-    def refolded(self) -> tuple[Standing, list[Change]]:
-        """The fold of the whole timeline from the checkpoint on."""
-        standing = self.timeline.checkpoint()
-        history: list[Change] = []
-        for touch in self.timeline:
-            step(self.plan, standing, touch, history)
-        return standing, history
+    def history(self) -> list[Change]:
+        """The changes since the checkpoint."""
+        return unpack_changes(self.head.changes, self.head.history)
 
-    def _comes_last(self, touch: Touch) -> bool:
-        """Whether a step does it: no touchpoint that was folded and no silence that was decided comes after."""
-        head = self.head
-        if not head.tail:
-            return not head.held and not head.revision and not head.history
-        last = head.tail[-1]
-        return touch.at > head.standing.silent_at and (
-            touch.at > last.at or (touch.at == last.at and touch.id > last.id)
-        )
+    def _tell(self, changes: list[Change], clock: int) -> list[Decision]:
+        """Add changes to the history, and publish of it what has settled."""
+        head, publisher = self.head, self.context.publisher
+        waiting = self.history()[head.published :] if head.published < head.changes else []
+        if changes:
+            head.history += pack(changes)
+            head.changes += len(changes)
+            waiting += changes
+        fresh = waiting[: publisher.settled(waiting, clock)]
+        if not fresh:
+            return []
+        head.published += len(fresh)
+        return publisher.news(self.id, head, fresh, clock)
 
-    def _advance(self, touch: Touch, clock: int) -> list[Decision]:
-        head = self.head
+    def _place(self, touch: Touch, clock: int) -> list[Decision]:
+        """Put a late touchpoint where it belongs and fold again."""
+        if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
+            self.context.publisher.counters.beyond_allowance += 1
+            return [Rejected(Reason.TOO_LATE, "its place in the customer's history is final: the task lagged too far")]
         self.changed = True
-        known = len(head.history)
-        step(self.plan, head.standing, touch, head.history)
-        self.timeline.append(touch)
-        if len(head.history) == known:
-            decisions: list[Decision] = []
-        else:
-            decisions = self.publisher.news(self.id, head, clock)
-        if head.held > self.limits.touchpoints_max:
-            self._keep_within_bounds()
+        self.insert(touch)
+        decisions = self._refold(clock)
+        self._keep_within_bounds()
         return decisions
 
     def _meet_again(self, held: Touch, touch: Touch, clock: int) -> list[Decision]:
         if held == touch:
-            self.publisher.counters.duplicates += 1
+            self.context.publisher.counters.duplicates += 1
             return []
         if winner_key(held) <= winner_key(touch):
             return [Rejected(Reason.CONFLICTING_DUPLICATE, _conflict(held, touch))]
         self.changed = True
-        self.timeline.remove(held)
-        self.timeline.insert(touch)
+        self.remove(held)
+        self.insert(touch)
         displaced = Rejected(Reason.CONFLICTING_DUPLICATE, _conflict(touch, held), describe(held))
         return [displaced, *self._refold(clock)]
 
     def _refold(self, clock: int) -> list[Decision]:
-        head = self.head
-        before = head.history[: head.published]
-        standing, history = self.refolded()
-        fall_silent(self.plan, standing, clock, history, inclusive=True)
-        head.standing, head.history = standing, history
-        head.published = self.publisher.settled(history, clock)
-        retracted, entered = difference(before, history[: head.published])
+        """Fold the whole timeline from the checkpoint on, and publish the difference to what was published."""
+        head, publisher = self.head, self.context.publisher
+        before = self.history()[: head.published]
+        standing: Standing = self.checkpoint()
+        history: list[Change] = []
+        for touch in self.touches():
+            step(self.context.plan, standing, touch, history)
+        fall_silent(self.context.plan, standing, clock, history, inclusive=True)
+        head.standing, head.history, head.changes = standing, pack(history), len(history)
+        head.published = publisher.settled(history, clock)
+        after = history[: head.published]
+        retracted, entered = difference(before, after)
         if not retracted and not entered:
             return []
-        return self.publisher.corrections(self.id, self.timeline, clock, retracted, entered)
+        return publisher.corrections(self, after, retracted, entered, clock)
 
     def _keep_within_bounds(self) -> None:
-        head = self.head
-        if head.held > self.limits.touchpoints_max:
-            if not head.overflow:
-                self.publisher.counters.overflows += 1
+        head, most = self.head, self.context.limits.touchpoints_max
+        if head.held > most and not head.overflow:
             head.overflow = True
-        while head.parts and head.held > self.limits.touchpoints_max:
+            self.context.publisher.counters.overflows += 1
+        while head.parts and head.held > most:
             self._fold_oldest()
 
     def _fold_expired(self, clock: int) -> None:
@@ -143,14 +151,16 @@ class Profile:
 
     def _fold_oldest(self) -> None:
         head = self.head
-        checkpoint = self.timeline.checkpoint()
+        checkpoint = self.checkpoint()
         final: list[Change] = []
-        touches = self.timeline.pop_oldest_part()
+        touches = self.pop_oldest_part()
         for touch in touches:
-            step(self.plan, checkpoint, touch, final)
-        self.timeline.set_checkpoint(checkpoint, touches[-1])
-        del head.history[: len(final)]
-        head.published = max(0, head.published - len(final))
+            step(self.context.plan, checkpoint, touch, final)
+        self.set_checkpoint(checkpoint, touches[-1])
+        if final:
+            history = self.history()[len(final) :]
+            head.history, head.changes = pack(history), len(history)
+            head.published = max(0, head.published - len(final))
 
 
 def _conflict(kept: Touch, lost: Touch) -> str:

@@ -5,15 +5,26 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import Literal
+from typing import Literal, Protocol
 
+from journey_stream.engine.fold import Standing
+from journey_stream.engine.head import Head
 from journey_stream.engine.plan import Plan
-from journey_stream.engine.timeline import Head, Timeline
 from journey_stream.engine.touches import Change
 from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
 
 Kind = Literal["entered", "retracted"]
 _CHANGE_ID_BYTES = 16
+
+
+class Subject(Protocol):
+    """The profile that messages are about."""
+
+    id: str
+    head: Head
+
+    def checkpoint(self) -> Standing:
+        """The summary of everything that is final."""
 
 
 @dataclass(slots=True)
@@ -37,7 +48,7 @@ class Publisher:
         self._plan = plan
         self._model = plan.model
         self._stages = [stage.id for stage in plan.model.stages]
-        self._salt = f"{plan.model.name}\x00{plan.model.version}".encode()
+        self._key = blake2b(f"{plan.model.name} {plan.model.version}".encode()).digest()
 
     def settled(self, history: Sequence[Change], clock: int) -> int:
         """How many changes, from the oldest on, have stood long enough to be published."""
@@ -47,40 +58,33 @@ class Publisher:
                     return index
         return len(history)
 
-    def news(self, profile_id: str, head: Head, clock: int) -> list[Decision]:
-        """Publish what has been added to the history and has settled."""
-        published = head.published
-        head.published = published + self.settled(head.history[published:], clock)
-        fresh = head.history[published : head.published]
-        if not fresh:
-            return []
-        decisions: list[Decision] = [
-            self._message("entered", profile_id, head, change, current=change is fresh[-1]) for change in fresh
-        ]
-        decisions.append(self._view(profile_id, head, fresh[-1], clock))
+    def news(self, profile_id: str, head: Head, fresh: Sequence[Change], clock: int) -> list[Decision]:
+        """Publish changes that come after all that is published."""
+        last = fresh[-1]
+        decisions: list[Decision] = [self._message("entered", profile_id, head, c, current=c is last) for c in fresh]
+        decisions.append(self._view(profile_id, head, last, clock))
         return decisions
 
     def corrections(
         self,
-        profile_id: str,
-        timeline: Timeline,
-        clock: int,
+        profile: Subject,
+        published: Sequence[Change],
         retracted: Sequence[Change],
         entered: Sequence[Change],
+        clock: int,
     ) -> list[Decision]:
         """Take back what no longer holds, newest first, then publish what holds instead, oldest first."""
-        head = timeline.head
-        published = head.history[: head.published]
+        head, name = profile.head, profile.id
         last = published[-1] if published else None
         decisions: list[Decision] = [
-            self._message("retracted", profile_id, head, change, current=False) for change in reversed(retracted)
+            self._message("retracted", name, head, change, current=False) for change in reversed(retracted)
         ]
-        decisions += [self._message("entered", profile_id, head, change, current=change is last) for change in entered]
+        decisions += [self._message("entered", name, head, change, current=change is last) for change in entered]
         if last is None:
-            checkpoint = timeline.checkpoint()
+            checkpoint = profile.checkpoint()
             if checkpoint.stage >= 0:
                 last = Change(checkpoint.entered_at, -1, checkpoint.stage, len(self._model.rules), None, ())
-        decisions.append(self._view(profile_id, head, last, clock))
+        decisions.append(self._view(name, head, last, clock))
         return decisions
 
     def _message(self, kind: Kind, profile_id: str, head: Head, change: Change, *, current: bool) -> StageChanged:
@@ -99,30 +103,29 @@ class Publisher:
         else:
             rule, text = self._model.rules[change.rule].id, self._model.rules[change.rule].text
         return StageChanged(
-            change_id=self._change_id(profile_id, from_stage, to_stage, change.at, rule),
-            kind=kind,
-            profile_id=profile_id,
-            revision=head.revision,
-            from_stage=from_stage,
-            to_stage=to_stage,
-            entered_at=change.at,
-            previous_entered_at=change.since,
-            current=current,
-            cause="timer" if silence and kind == "entered" else "touchpoint",
-            rule=rule,
-            text=text,
-            evidence=change.evidence,
-            silent_since=change.silent_since,
-            window_seconds=window_seconds,
-            model=self._model.name,
-            model_version=self._model.version,
+            self._change_id(profile_id, from_stage, to_stage, change.at, rule),
+            kind,
+            profile_id,
+            head.revision,
+            from_stage,
+            to_stage,
+            change.at,
+            change.since,
+            current,
+            "timer" if silence and kind == "entered" else "touchpoint",
+            rule,
+            text,
+            change.evidence,
+            change.silent_since,
+            window_seconds,
+            self._model.name,
+            self._model.version,
         )
 
     def _change_id(self, profile_id: str, from_stage: str | None, to_stage: str, at: int, rule: str) -> str:
-        # Every part may hold any character, so lengths keep them apart.
-        parts = (profile_id, from_stage or "", to_stage, str(at), rule)
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        return blake2b(text.encode(), digest_size=_CHANGE_ID_BYTES, key=self._salt[:64]).hexdigest()
+        # The ids of stages and rules are plain words; a profile id may hold anything, so its length is told.
+        text = f"{len(profile_id)}:{profile_id} {from_stage} {to_stage} {at} {rule}"
+        return blake2b(text.encode(), digest_size=_CHANGE_ID_BYTES, key=self._key).hexdigest()
 
     def _view(self, profile_id: str, head: Head, last: Change | None, clock: int) -> ProfileChanged:
         rules = self._model.rules
@@ -136,7 +139,7 @@ class Publisher:
             entered_at=None if last is None else last.at,
             previous_stage=None if last is None or last.before < 0 else self._stages[last.before],
             rule=rule,
-            last_touchpoint_at=head.tail[-1].at if head.tail else head.folded_at,
+            last_touchpoint_at=head.last_at,
             updated_at=clock,
             overflow=head.overflow,
             model=self._model.name,
