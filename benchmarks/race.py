@@ -75,10 +75,10 @@ def run_once(broker: KafkaBroker, system: System, shape: Shape, settings: Sequen
     directory = broker.data_dir / "runs" / name
     directory.mkdir(parents=True)
     sources = tuple(f"{name}.{source}" for source in SOURCES)
-    job = Job(broker.bootstrap, name, sources, shape.partitions, f"{name}.changes", directory, tuple(settings))
+    job = Job(broker.bootstrap, name, sources, shape.partitions, f"{name}.stage-changes", directory, tuple(settings))
     before = set(log_bytes(broker.data_dir))
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    _create(admin, [*sources, job.output], shape.partitions)
+    _create(admin, [*sources, *([job.output] if system.needs_output else [])], shape.partitions)
     system.prepare(job)
     try:
         return _measure(broker, system, shape, job)

@@ -1,7 +1,7 @@
 """The race: the same job on each system, on one real broker, in turn, medians of several rounds.
 
-    python -m benchmarks.run                                            the real one
-    python -m benchmarks.run --events 200000 --warm-up 50000 --repeats 1 --only ours,kafka-streams     a quick look
+python -m benchmarks.run                                            the real one
+python -m benchmarks.run --events 200000 --warm-up 50000 --repeats 1 --only ours,kafka-streams     a quick look
 """
 
 import argparse

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from tests.support.kafka_files import find_java
 
 HERE = Path(__file__).parent
@@ -25,12 +27,14 @@ class Job(NamedTuple):
 
 
 Command = list[str]
+_OURS = [sys.executable, "-m", "journey_stream.cli.main"]
 
 
 class System(NamedTuple):
     """One contestant. `share` is the part of the events that it gets: the slow ones would take all day.
 
-    `prepare` runs before the sources are filled; `commands` are the processes to start.
+    `prepare` runs before the sources are filled; `commands` are the processes to start. `needs_output` says that the
+    output topic has to be made for it.
     """
 
     name: str
@@ -39,6 +43,32 @@ class System(NamedTuple):
     prepare: Callable[[Job], None] = lambda _: None
     by_customer: bool = False
     share: float = 1.0
+    needs_output: bool = True
+
+
+def ours(name: str, *roles: str) -> System:
+    """journey-stream itself: one worker process per entry of `roles`."""
+
+    def commands(job: Job) -> list[Command]:
+        return [[*_OURS, "worker", "--config", str(job.directory / "journey.yaml"), "--role", role] for role in roles]
+
+    def prepare(job: Job) -> None:
+        config = {
+            "bootstrap_servers": [job.bootstrap],
+            "application_id": job.name,
+            "sources": list(job.sources),
+            "topic_prefix": f"{job.name}.",
+            "partitions": job.partitions,
+            # The events are of the last days, so the wall clock is ahead of them: a replay, in which no tick may fire.
+            "ticks": False,
+            "metrics_port": 0,
+            "log_level": "warning",
+        } | dict(job.settings)
+        file = job.directory / "journey.yaml"
+        file.write_text(yaml.safe_dump(config))
+        subprocess.run([*_OURS, "topics", "create", "--config", str(file)], check=True, stdout=subprocess.DEVNULL)
+
+    return System(name, "exactly once", commands, prepare, needs_output=False)
 
 
 def kafka_streams(name: str, *arguments: str, by_customer: bool = False) -> System:
@@ -46,7 +76,14 @@ def kafka_streams(name: str, *arguments: str, by_customer: bool = False) -> Syst
         java = find_java()
         if java is None:
             raise RuntimeError("Kafka Streams needs Java 17; it was not found")
-        run = [java, "-Xms512m", "-Xmx1g", "-XX:+UseParallelGC", "-cp", f"{MAVEN_PROJECT}/target/*:{MAVEN_PROJECT}/target/lib/*"]
+        run = [
+            java,
+            "-Xms512m",
+            "-Xmx1g",
+            "-XX:+UseParallelGC",
+            "-cp",
+            f"{MAVEN_PROJECT}/target/*:{MAVEN_PROJECT}/target/lib/*",
+        ]
         run += ["journey.bench.JourneyApp", *_common(job), *arguments]
         for key, value in job.settings:
             run += [f"--set.{key}", value]
@@ -80,6 +117,7 @@ def _build_kafka_streams(_: Job) -> None:
 SYSTEMS: dict[str, System] = {
     system.name: system
     for system in (
+        ours("ours", "router", "tasks"),
         kafka_streams("kafka-streams"),
         kafka_streams("kafka-streams-no-repartition", by_customer=True),
         kafka_streams(

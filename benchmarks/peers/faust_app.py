@@ -4,7 +4,9 @@ At least once is the strongest honest setting: with `exactly_once` Faust's table
 worker is killed, and its commits are slower still. So this peer does less than the job asks for.
 """
 
+import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 import aiokafka
@@ -32,13 +34,15 @@ def application(chosen: Any) -> faust.App:
         topic_replication_factor=1,
         processing_guarantee="at_least_once",
         stream_wait_empty=False,
-        producer_linger=0.005,
+        producer_linger=0.02,
         web_enabled=False,
         autodiscover=False,
     )
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     sources = app.topic(*chosen.sources, **raw)
-    repartitioned = app.topic(f"{chosen.application_id}-repartition", partitions=chosen.partitions, internal=True, **raw)
+    repartitioned = app.topic(
+        f"{chosen.application_id}-repartition", partitions=chosen.partitions, internal=True, **raw
+    )
     output = app.topic(chosen.output, **raw)
     customers = app.Table("customers", partitions=chosen.partitions, key_type=bytes, value_type=bytes)
 
@@ -47,7 +51,7 @@ def application(chosen: Any) -> faust.App:
         async for value in touchpoints:
             owner = stages.owner_of(value)
             if owner is not None:
-                repartitioned.send_soon(key=owner, value=value)
+                await repartitioned.send(key=owner, value=value)
 
     @app.agent(repartitioned)
     async def attribute(touchpoints: Any) -> None:
@@ -56,14 +60,17 @@ def application(chosen: Any) -> faust.App:
             if packed is not None:
                 customers[key] = packed
             for change in changes:
-                output.send_soon(key=key, value=change)
+                await output.send(key=key, value=change)
 
     return app
 
 
 def main() -> None:
-    app = application(options.parse(__doc__ or ""))
+    chosen = options.parse(__doc__ or "")
+    Path(f"{chosen.state_dir}/{chosen.instance}").mkdir(parents=True)
+    app = application(chosen)
     sys.argv = sys.argv[:1]
+    logging.disable(logging.INFO)  # otherwise each message costs several debug records that nobody reads
     faust.Worker(app, loglevel="WARNING").execute_from_commandline()
 
 

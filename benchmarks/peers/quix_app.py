@@ -23,7 +23,11 @@ def main() -> None:
         processing_guarantee="exactly-once",
         commit_interval=COMMIT_SECONDS,
         state_dir=f"{chosen.state_dir}/{chosen.instance}",
-        producer_extra_config={"linger.ms": 20, "batch.num.messages": 10_000, "queue.buffering.max.messages": 1_000_000},
+        producer_extra_config={
+            "linger.ms": 20,
+            "batch.num.messages": 10_000,
+            "queue.buffering.max.messages": 1_000_000,
+        },
         loglevel=logging.WARNING,
     )
     raw = {"key_deserializer": "bytes", "value_deserializer": "bytes"}
