@@ -87,6 +87,7 @@ class Cursor:
         return [
             Cursor(node, f"{self.path}[{index}]", node.line, self.mistakes)
             for index, node in enumerate(self.node.items)
+            if node is not None
         ]
 
     def one_or_more(self, of: str) -> "list[Cursor] | None":

@@ -30,8 +30,10 @@ class ScalarNode:
 
 @dataclass(frozen=True, slots=True)
 class ListNode:
+    """Items in order; None stands for one that could not be read, so that the others keep their index."""
+
     line: int
-    items: tuple["Node", ...]
+    items: tuple["Node | None", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def _located(node: yaml.Node, path: str, mistakes: Mistakes) -> Node | None:
         return _scalar(node, line, path, mistakes)
     if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
         items = [_located(item, f"{path}[{index}]", mistakes) for index, item in enumerate(node.value)]
-        return ListNode(line, tuple(item for item in items if item is not None))
+        return ListNode(line, tuple(items))
     if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
         return _mapping(node, line, path, mistakes)
     mistakes.add(line, path, found=f"the tag {quote(node.tag)}", expected="a value without a tag")
@@ -168,7 +170,7 @@ def _scalar(node: yaml.ScalarNode, line: int, path: str, mistakes: Mistakes) -> 
     except (KeyError, ValueError):
         mistakes.add(line, path, found=f"{quote(written)} with the tag {quote(node.tag)}", expected="a matching value")
         return None
-    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= INTEGER_MAX):
-        mistakes.add(line, path, found=quote(written), expected="a finite number of at most 64 bits")
+    if (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) > INTEGER_MAX):
+        mistakes.add(line, path, found=quote(written), expected="a finite number, or a whole one of at most 64 bits")
         return None
     return ScalarNode(line, value, written)

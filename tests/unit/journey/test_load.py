@@ -90,14 +90,14 @@ def test_a_mistake_reads_as_a_sentence() -> None:
         (GOOD + "extra: 1\n", (18, "extra", "an unknown field")),
         (changed("model: shop\n", ""), (1, "model", "nothing")),
         (changed("version: 1", "version: 0"), (2, "version", "0")),
-        (changed("version: 1", "version: true"), (2, "version", "True")),
+        (changed("version: 1", "version: true"), (2, "version", "true")),
         (changed("version: 1", "version:"), (2, "version", "nothing")),
         (changed("model: shop", "model: my shop"), (1, "model", "'my shop'")),
         (changed("description: A small shop", "description: [a]"), (3, "description", "a list")),
     ],
 )
 def test_a_mistake_at_the_top_has_its_line_and_field(text: str, mistake: tuple[int | None, str, str]) -> None:
-    assert mistakes_of(text) == [mistake] or mistake in mistakes_of(text)
+    assert mistakes_of(text) == [mistake]
 
 
 def test_a_file_without_sections_names_each_that_is_missing() -> None:
@@ -115,29 +115,30 @@ def test_a_missing_section_does_not_make_every_reference_to_it_a_mistake() -> No
     assert mistakes_of(GOOD[:start] + GOOD[end:]) == [(1, "touchpoints", "nothing")]
 
 
-@pytest.mark.parametrize(
-    ("text", "mistake"),
-    [
-        (
-            changed("  - {id: hello, to: aware, when: any, text: First contact}\n", "").replace(
-                "moves: {forward: any", "moves: {forward: next"
-            ),
-            [(5, "stages[0].id"), (6, "stages[1].id"), (7, "stages[2].id")],
-        ),
-        (changed("{id: bought, to: customer,", "{id: bought, to: warm,"), [(7, "stages[2].id")]),
-        (changed("{id: bought, to: customer,", "{id: bought, to: customer, after: [aware],"), []),
-        (
-            changed("to: aware, when: any", "to: aware, after: [warm], when: any").replace(
-                "back: inact", "back: any #"
-            ),
-            None,
-        ),
-    ],
-)
-def test_a_stage_that_nobody_can_reach_is_a_mistake(text: str, mistake: list[tuple[int, str]] | None) -> None:
+def test_a_stage_without_a_way_in_is_a_mistake() -> None:
+    text = changed("{id: bought, to: customer,", "{id: bought, to: warm,")
+
+    assert mistakes_of(text) == [(7, "stages[2].id", "no way into 'customer' that `moves` allows")]
+
+
+def test_a_stage_that_only_unreached_stages_lead_to_is_a_mistake() -> None:
+    text = changed("to: customer, when", "to: customer, after: [warm], when").replace(
+        "after: [aware]", "after: [customer]"
+    )
+
+    found = [(line, field) for line, field, _ in mistakes_of(text.replace("back: inactivity", "back: any"))]
+
+    assert found == [(6, "stages[1].id"), (7, "stages[2].id")]
+
+
+def test_a_first_stage_that_customers_may_not_skip_is_needed_by_all_others() -> None:
+    text = changed("  - {id: hello, to: aware, when: any, text: First contact}\n", "").replace(
+        "forward: any", "forward: next"
+    )
+
     found = [(line, field) for line, field, _ in mistakes_of(text)]
 
-    assert mistake is None or found == mistake
+    assert found == [(5, "stages[0].id"), (6, "stages[1].id"), (7, "stages[2].id")]
 
 
 @pytest.mark.parametrize(

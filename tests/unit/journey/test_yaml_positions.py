@@ -95,6 +95,12 @@ def test_an_unreadable_value_does_not_hide_later_mistakes() -> None:
     assert [(line, field) for line, field, _ in mistakes] == [(1, "a"), (2, "b"), (3, "b")]
 
 
+def test_an_unreadable_item_leaves_the_others_their_index() -> None:
+    _, mistakes = read("[!x 1, !y 2]")
+
+    assert [field for _, field, _ in mistakes] == ["[0]", "[1]"]
+
+
 def test_an_integer_of_many_digits_does_not_stop_the_reader() -> None:
     _, mistakes = read(f"a: {'9' * 10_000}\n")
 
