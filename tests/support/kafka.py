@@ -132,6 +132,11 @@ class KafkaBroker:
     def running(self) -> bool:
         return self._process.running()
 
+    @property
+    def pid(self) -> int | None:
+        """The Java process, for measuring it; None in a container."""
+        return self._process.pid
+
     def start(self, seconds_max: float = START_SECONDS_MAX) -> Self:
         """Start it and wait until it answers. Raises NoKafka or BrokerFailed."""
         if self.running:
