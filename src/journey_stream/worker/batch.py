@@ -1,0 +1,134 @@
+"""A batch of log records through the engine: what is to be written, and the state and position that go with it.
+
+Pure: the live task and the simulation run the same code, one around a broker and the other around files.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from journey_stream.engine.partition import Partition
+from journey_stream.events.decisions import ProfileChanged, Rejected, StageChanged
+from journey_stream.events.log import AsOf, Source, Tick, TouchpointRecord, Unreadable, decode, original_of
+from journey_stream.events.reasons import Reason
+from journey_stream.worker.dead_letters import DeadLetter, Header
+
+
+class LogRecord(Protocol):
+    """A record of journey.log as a consumer hands it over; `timestamp` is `arrived_at` in ms."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def headers(self) -> tuple[Header, ...]: ...
+
+
+class Caused(NamedTuple):
+    """A stage change, and the log record that was applied when it came about."""
+
+    change: StageChanged
+    record: LogRecord
+
+
+class Batch(NamedTuple):
+    """What a run of log records brought about.
+
+    `views` holds the last view per profile. `changelog` holds the state records to store, None to delete a key.
+    `next_offset` is the position after the batch and `clock` (ms) the time there. `oldest_at` is when the oldest
+    touchpoint of the batch happened (ms); None without any.
+    """
+
+    changes: list[Caused]
+    views: dict[str, ProfileChanged]
+    dead_letters: list[DeadLetter]
+    changelog: list[tuple[bytes, bytes | None]]
+    next_offset: int
+    clock: int
+    oldest_at: int | None
+    records_by_kind: dict[str, int]
+
+
+class Processor:
+    """Applies log records to the state machine of partition `partition` of the log `topic`."""
+
+    def __init__(self, engine: Partition, topic: str, partition: int, next_offset: int = 0) -> None:
+        self.engine = engine
+        self.next_offset = next_offset
+        self._topic = topic
+        self._partition = partition
+
+    def process(self, records: Iterable[LogRecord]) -> Batch:
+        """Apply records in the order of the log. Those before `next_offset` were applied before and are left out."""
+        changes: list[Caused] = []
+        views: dict[str, ProfileChanged] = {}
+        dead_letters: list[DeadLetter] = []
+        kinds = {"touchpoint": 0, "tick": 0, "as_of": 0, "unreadable": 0}
+        apply = self.engine.apply
+        next_offset, touchpoints, oldest_at = self.next_offset, 0, None
+        offset = next_offset
+        try:
+            for record in records:
+                offset = record.offset
+                if offset < next_offset:
+                    continue
+                next_offset = offset + 1
+                decoded = decode(record.key, record.timestamp, record.value)
+                if isinstance(decoded, TouchpointRecord):
+                    touchpoints += 1
+                    if oldest_at is None or decoded.occurred_at < oldest_at:
+                        oldest_at = decoded.occurred_at
+                elif isinstance(decoded, Unreadable):
+                    kinds["unreadable"] += 1
+                    dead_letters.append(self._unreadable(record, decoded))
+                    continue
+                else:
+                    kinds[_KINDS[type(decoded)]] += 1
+                for decision in apply(decoded):
+                    if isinstance(decision, StageChanged):
+                        changes.append(Caused(decision, record))
+                    elif isinstance(decision, ProfileChanged):
+                        views[decision.profile_id] = decision
+                    else:
+                        dead_letters.append(self._rejected(record, decision))
+        except Exception as error:
+            error.add_note(f"while applying {self._topic}[{self._partition}] offset {offset}")
+            raise
+        kinds["touchpoint"] = touchpoints
+        self.next_offset = next_offset
+        state = self.engine.drain_state()
+        return Batch(changes, views, dead_letters, state, next_offset, self.engine.clock, oldest_at, kinds)
+
+    def _unreadable(self, record: LogRecord, found: Unreadable) -> DeadLetter:
+        return DeadLetter(
+            Reason.UNREADABLE_LOG_RECORD,
+            found.detail,
+            "task",
+            self._position_of(record),
+            record.timestamp,
+            record.key,
+            record.value,
+            record.headers,
+        )
+
+    def _rejected(self, record: LogRecord, decision: Rejected) -> DeadLetter:
+        original = original_of(record.value)
+        if decision.displaced is not None or original is None:
+            # The displaced touchpoint came with an earlier record; what was kept of it is all there is.
+            source, key, value = self._position_of(record), record.key, decision.displaced
+        else:
+            source, key, value = original
+        key = record.key if key is None else key
+        return DeadLetter(
+            decision.reason, decision.detail, "task", source, record.timestamp, key, value, record.headers
+        )
+
+    def _position_of(self, record: LogRecord) -> Source:
+        return Source(self._topic, self._partition, record.offset)
+
+
+_KINDS: dict[type, str] = {Tick: "tick", AsOf: "as_of"}

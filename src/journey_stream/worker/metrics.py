@@ -1,0 +1,120 @@
+"""The metrics of a worker: the one place that knows Prometheus. No label ever holds a customer's id."""
+
+import errno
+from collections.abc import Mapping
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from journey_stream.worker.errors import WorkerError
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_RESTORE_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_RECORDS = (1, 10, 100, 500, 1_000, 2_500, 5_000, 10_000)
+
+
+class Endpoint(Protocol):
+    """A running HTTP endpoint."""
+
+    def shutdown(self) -> None: ...
+    def server_close(self) -> None: ...
+
+
+class Metrics:
+    """All that a worker reports, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.records_in = Counter(
+            "journey_records_in", "Records read, by topic and kind.", ["topic", "kind"], registry=registry
+        )
+        self.records_out = Counter(
+            "journey_records_out", "Records written and committed.", ["topic", "kind"], registry=registry
+        )
+        self.dead_letters = Counter(
+            "journey_dead_letters", "Records that could not be used.", ["stage", "reason"], registry=registry
+        )
+        self.corrections = Counter(
+            "journey_corrections", "Published stage changes that were retracted.", registry=registry
+        )
+        self.batch_records = Histogram(
+            "journey_batch_records", "Records per batch.", ["role"], buckets=_RECORDS, registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "journey_batch_seconds", "Time to compute a batch.", ["role"], buckets=_SECONDS, registry=registry
+        )
+        self.commits = Counter("journey_transaction_commits", "Transactions committed.", registry=registry)
+        self.aborts = Counter(
+            "journey_transaction_aborts",
+            "Transactions given up: fenced by a new owner, or of uncertain outcome.",
+            ["cause"],
+            registry=registry,
+        )
+        self.transaction_seconds = Histogram(
+            "journey_transaction_seconds", "Time from begin to commit.", buckets=_SECONDS, registry=registry
+        )
+        self.restore_seconds = Histogram(
+            "journey_restore_seconds", "Time to restore a task.", buckets=_RESTORE_SECONDS, registry=registry
+        )
+        self.restored_records = Counter("journey_restored_records", "State records read back.", registry=registry)
+        self.restarts = Counter("journey_restarts", "Tasks and routers begun anew after a failure.", ["role"],
+                                registry=registry)  # fmt: skip
+        self.tasks = Gauge("journey_tasks", "Tasks of this worker by state.", ["state"], registry=registry)
+        by_partition = ["topic", "partition"]
+        self.lag_records = Gauge(
+            "journey_consumer_lag_records", "Records not yet processed.", by_partition, registry=registry
+        )
+        self.lag_seconds = Gauge(
+            "journey_consumer_lag_seconds", "Age of the last record processed; 0 without lag.", by_partition,
+            registry=registry,
+        )  # fmt: skip
+        self.clock = Gauge(
+            "journey_clock_timestamp_seconds", "The task's clock: the newest arrival.", ["partition"], registry=registry
+        )
+        self.oldest_event = Gauge(
+            "journey_oldest_event_timestamp_seconds",
+            "When the oldest touchpoint of the last batch happened.",
+            ["partition"],
+            registry=registry,
+        )
+        self.profiles = Gauge("journey_profiles", "Profiles held.", ["partition"], registry=registry)
+        self.state_bytes = Gauge("journey_state_bytes", "Packed state held.", ["partition"], registry=registry)
+
+    def count_in(self, topic: str, records_by_kind: Mapping[str, int]) -> None:
+        for kind, count in records_by_kind.items():
+            if count:
+                self.records_in.labels(topic, kind).inc(count)
+
+    def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
+        """How far behind the end of a partition the reader is."""
+        self.lag_records.labels(topic, str(partition)).set(records)
+        self.lag_seconds.labels(topic, str(partition)).set(max(0.0, seconds))
+
+    def forget_lag(self, topic: str, partition: int) -> None:
+        """The partition is read elsewhere now."""
+        for gauge in (self.lag_records, self.lag_seconds):
+            gauge.remove(topic, str(partition))
+
+    def forget_task(self, topic: str, partition: int) -> None:
+        """The task of the log partition is run elsewhere now."""
+        self.forget_lag(topic, partition)
+        for gauge in (self.clock, self.oldest_event, self.profiles, self.state_bytes):
+            gauge.remove(str(partition))
+
+
+def serve_metrics(metrics: Metrics, host: str, port: int) -> Endpoint:
+    """Answer scrapes on http://host:port/metrics from a thread. Raises WorkerError if the port cannot be had."""
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=metrics.registry)
+    try:
+        server, _ = start_http_server(port, addr=host, registry=metrics.registry)
+    except OSError as error:
+        taken = "it is taken" if error.errno == errno.EADDRINUSE else str(error)
+        raise WorkerError(
+            f"The metrics cannot be served on {host}:{port}: {taken}. Set metrics_port (JOURNEY_METRICS_PORT) to a "
+            "free port, or to 0 to switch the endpoint off."
+        ) from error
+    return server

@@ -1,0 +1,116 @@
+"""A batch as messages per topic, each within its topic's size limit.
+
+An output that would be too large does not stop the task. A stage change is too large only for its evidence: as many
+of the ids are kept as fit, because a gap in the revisions would be worse, and the touchpoint that caused it goes to
+the dead letters with the whole number in the detail. A dead letter that is too large keeps its headers, which say
+where the original is, and loses its value.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from journey_stream.events.decisions import StageChanged
+from journey_stream.events.log import Source, original_of
+from journey_stream.events.reasons import Reason
+from journey_stream.events.wire import encode_profile, encode_stage_change, stage_change_headers
+from journey_stream.worker.batch import Batch, Caused
+from journey_stream.worker.changelog import KEY, Position, encode_position
+from journey_stream.worker.config import Settings
+from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
+
+BATCH_OVERHEAD_BYTES = 61 + 5 + 10 + 5 + 1 + 3 * 5
+"""Header of a Kafka batch with one record, and the most that the record's own lengths can take."""
+
+_HEADER_OVERHEAD_BYTES = 2 * 5
+_PROFILE_HEADERS: tuple[Header, ...] = (("content-type", b"application/json"),)
+
+
+class Message(NamedTuple):
+    """One record to write. `timestamp` None means the time of writing, so that retention counts from there."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] = ()
+    timestamp: int | None = None
+
+
+def message_bytes(message: Message) -> int:
+    """An upper bound for the Kafka batch that holds this message alone, which is what a topic's limit is about."""
+    size = BATCH_OVERHEAD_BYTES + len(message.key or b"") + len(message.value or b"")
+    for name, value in message.headers:
+        size += _HEADER_OVERHEAD_BYTES + len(name.encode()) + len(value or b"")
+    return size
+
+
+class Outbox:
+    """Turns the batches of one task into messages."""
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        self._topics = settings.topics
+        self._partitions = settings.partitions
+        self._partition = partition
+        self._bytes_max = settings.record_bytes_max
+        self._letter_bytes_max = settings.dead_letter_bytes_max
+        self._source = f"/{settings.application_id}/{partition}".encode()
+
+    def messages(self, batch: Batch) -> dict[str, list[Message]]:
+        """Messages per topic, in order. The position record is always among them."""
+        letters = list(batch.dead_letters)
+        changes = [self._stage_change(caused, letters) for caused in batch.changes]
+        views = [Message(id_.encode(), encode_profile(view), _PROFILE_HEADERS) for id_, view in batch.views.items()]
+        position = Position(batch.next_offset, batch.clock, self._partitions)
+        state = [Message(key, value) for key, value in batch.changelog]
+        state.append(Message(KEY, encode_position(position)))
+        found = {
+            self._topics.stage_changes: changes,
+            self._topics.profiles: views,
+            self._topics.dead_letters: [dead_letter_message(letter, self._letter_bytes_max) for letter in letters],
+            self._topics.state: state,
+        }
+        return {topic: messages for topic, messages in found.items() if messages}
+
+    def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
+        change = caused.change
+        headers: list[Header] = [*stage_change_headers(change, self._source)]
+        headers += [header for header in caused.record.headers if header[0] == "traceparent"]
+        message = Message(change.profile_id.encode(), encode_stage_change(change), headers)
+        if len(message.value or b"") + 10_000 < self._bytes_max or message_bytes(message) <= self._bytes_max:
+            return message
+        kept = change.evidence
+        while kept and message_bytes(message) > self._bytes_max:
+            kept = kept[: len(kept) // 2]
+            message = message._replace(value=encode_stage_change(change._replace(evidence=kept)))
+        letters.append(self._too_large(caused, len(kept)))
+        return message
+
+    def _too_large(self, caused: Caused, kept: int) -> DeadLetter:
+        change, record = caused
+        detail = _cut_detail(change, kept, self._bytes_max)
+        original = original_of(record.value)
+        if original is None or record.key != change.profile_id.encode():
+            source, key, value = Source(self._topics.log, self._partition, record.offset), None, None
+        else:
+            source, key, value = original
+        key = change.profile_id.encode() if key is None else key
+        return DeadLetter(Reason.OUTPUT_TOO_LARGE, detail, "task", source, record.timestamp, key, value, record.headers)
+
+
+def dead_letter_message(letter: DeadLetter, bytes_max: int) -> Message:
+    """The message of a dead letter. One that is too large is cut down until it fits, and says so in a header."""
+    whole = Message(letter.key, letter.value, dead_letter_headers(letter))
+    if message_bytes(whole) <= bytes_max:
+        return whole
+    cut: Header = ("dead_letter_cut", b"%d bytes of value" % len(letter.value or b""))
+    without_value = whole._replace(value=None, headers=[*whole.headers, cut])
+    if letter.key is not None and message_bytes(without_value) <= bytes_max:
+        return without_value
+    # A key or headers beyond any use; a message needs one of key and value.
+    bare = dead_letter_headers(letter._replace(headers=()))
+    return without_value._replace(key=(letter.key or b"")[:1_000], headers=[*bare, cut])
+
+
+def _cut_detail(change: StageChanged, kept: int, bytes_max: int) -> str:
+    return (
+        f"stage change {change.change_id} (revision {change.revision}) cites {len(change.evidence)} touchpoints, more "
+        f"than {bytes_max} bytes hold; it was published with the first {kept} of them"
+    )

@@ -1,0 +1,249 @@
+"""The router: from the sources to the owner's partition of the log. Stateless and at least once.
+
+What it writes twice, after a crash or a rebalance, has the same event_id, and the engine ignores it. So offsets are
+committed only for what the log has acknowledged, and nothing has to be locked against a rebalance.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from journey_stream.worker.clients import (
+    abandon_producer,
+    close_consumer,
+    close_producer,
+    group_consumer,
+    idempotent_producer,
+)
+from journey_stream.worker.config import Settings
+from journey_stream.worker.errors import PERMISSION_ERRORS, not_permitted
+from journey_stream.worker.fencing import build
+from journey_stream.worker.merge import Merge
+from journey_stream.worker.metrics import Metrics
+from journey_stream.worker.outbox import Message
+from journey_stream.worker.routing import Routed, Routing
+
+POLL_MS = 200
+SLICE_RECORDS = 4_000
+COMMIT_SECONDS = 0.5
+WAIT_FOR_A_PARTITION_SECONDS = 1.0
+
+# A partition that is this far ahead of the others in time waits for them; the least is one fetch of small records.
+BUFFER_RECORDS_ALL = 200_000
+BUFFER_RECORDS_MIN = 4_000
+BUFFER_BYTES = 8 * 1024 * 1024
+
+RETRY_SECONDS_MIN = 0.2
+RETRY_SECONDS_MAX = 10.0
+LONG_LIFE_SECONDS = 30.0
+STOP_SECONDS_MAX = 15.0
+
+_log = logging.getLogger(__name__)
+
+
+class Router(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Routes the source partitions that the group gives to this worker until `stop`."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._stopping = asyncio.Event()
+        self._merge = self._new_merge(1)
+        self._generation = 0
+        self._acked: dict[TopicPartition, int] = {}
+        self._committed_at = 0.0
+        self._consumer: AIOKafkaConsumer | None = None
+
+    def stop(self) -> None:
+        """Finish what is being written, commit, leave the group, end `run`."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Raises WorkerError if only a person can help."""
+        pause = RETRY_SECONDS_MIN
+        while not self._stopping.is_set():
+            born = time.monotonic()
+            try:
+                await self._live_or_stop()
+            except PERMISSION_ERRORS as error:
+                raise not_permitted(error, self._settings) from error
+            except (KafkaError, TimeoutError, OSError) as error:
+                self._metrics.restarts.labels("router").inc()
+                long_life = time.monotonic() - born > LONG_LIFE_SECONDS
+                pause = RETRY_SECONDS_MIN if long_life else min(pause * 2, RETRY_SECONDS_MAX)
+                _log.warning("router: starting again in %.1f s: %s", pause, error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Tell the group how far the log has it, so that the next owner repeats as little as possible."""
+        if self._consumer is not None and self._acked:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._commit(self._consumer), STOP_SECONDS_MAX / 5)
+        self._generation += 1
+        self._acked.clear()
+        self._merge.clear()
+        for partition in revoked:
+            self._metrics.forget_lag(partition.topic, partition.partition)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Start with empty buffers, sized for as many partitions as these."""
+        self._merge = self._new_merge(len(set(assigned)))
+
+    async def _live_or_stop(self) -> None:
+        living = asyncio.create_task(self._live())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not living.done() and self._consumer is not None:
+                await asyncio.wait({living}, timeout=STOP_SECONDS_MAX)
+        finally:
+            stopping.cancel()
+            if not living.done():
+                living.cancel()
+                await asyncio.wait({living})
+        if not living.cancelled():
+            living.result()
+
+    async def _live(self) -> None:
+        producer = idempotent_producer(self._settings)
+        consumer = group_consumer(self._settings, self._settings.router_group)
+        try:
+            await producer.start()
+            routing = Routing(self._settings, len(await producer.partitions_for(self._settings.topics.dead_letters)))
+            consumer.subscribe(list(self._settings.sources), listener=self)
+            await consumer.start()
+            self._consumer = consumer
+            await self._work(consumer, producer, routing)
+            await close_producer(producer)
+        finally:
+            self._consumer = None
+            self._acked.clear()
+            await close_consumer(consumer)
+            await abandon_producer(producer)
+
+    async def _work(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, routing: Routing) -> None:
+        """Fetch and route while the slice before is being acknowledged."""
+        writing: asyncio.Task[None] | None = None
+        try:
+            while not self._stopping.is_set():
+                await self._fetch(consumer)
+                generation = self._generation
+                ready = self._merge.take(now=time.monotonic())
+                for start in range(0, len(ready), SLICE_RECORDS):
+                    records = ready[start : start + SLICE_RECORDS]
+                    routed = self._route(routing, [record for _, record in records])
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.create_task(self._write(producer, routed, _ends(records), generation))
+                    await asyncio.sleep(0)
+                    if self._stopping.is_set():
+                        break
+                if writing is not None and writing.done():
+                    writing.result()
+                    writing = None
+                if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+                    await self._commit(consumer)
+            if writing is not None:
+                await writing
+            await self._commit(consumer)
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.wait({writing})
+                if not writing.cancelled():
+                    writing.exception()  # seen: what is being raised already says enough
+
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> None:
+        fetched = await consumer.getmany(timeout_ms=POLL_MS)
+        now, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+        merge = self._merge
+        for partition, records in fetched.items():
+            merge.add(partition, records, now=now, now_ms=now_ms)
+        paused = consumer.paused()
+        for partition in consumer.assignment():
+            end = consumer.last_stable_offset(partition)
+            if end is None:
+                continue  # nothing is known yet: it counts as lagging
+            at: int = await consumer.position(partition)
+            merge.lags(partition, at < end, now=now)
+            # Pausing right after a fetch costs nothing: aiokafka has not asked for the next one yet.
+            if merge.is_full(partition) and partition not in paused:
+                consumer.pause(partition)
+            elif partition in paused and not merge.is_full(partition):
+                consumer.resume(partition)
+            self._report_lag(partition, end - at + merge.buffered(partition), fetched.get(partition), now_ms)
+
+    def _route(self, routing: Routing, records: list[ConsumerRecord]) -> Routed:
+        started = time.perf_counter()
+        routed = routing.route(records, time.time_ns() // 1_000_000)
+        self._metrics.batch_seconds.labels("router").observe(time.perf_counter() - started)
+        self._metrics.batch_records.labels("router").observe(len(records))
+        return routed
+
+    async def _write(
+        self, producer: AIOKafkaProducer, routed: Routed, ends: dict[TopicPartition, int], generation: int
+    ) -> None:
+        topics = self._settings.topics
+        queues: list[tuple[str, int, list[Message]]] = [
+            *((topics.log, partition, messages) for partition, messages in routed.log.items()),
+            *((topics.dead_letters, partition, messages) for partition, messages in routed.dead_letters.items()),
+        ]
+        built = [(topic, partition, build(producer, messages)) for topic, partition, messages in queues]
+        sent: list[asyncio.Future[Any]] = []
+        for turn in range(max((len(batches) for _, _, batches in built), default=0)):
+            for topic, partition, batches in built:
+                if turn < len(batches):
+                    sent.append(await producer.send_batch(batches[turn], topic, partition=partition))
+        for result in await asyncio.gather(*sent, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+        if generation == self._generation:
+            self._acked.update(ends)
+        self._count(routed)
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        self._committed_at = time.monotonic()
+        acked, self._acked = self._acked, {}
+        if acked:
+            # Refused in a rebalance: then somebody routes these records once more.
+            with contextlib.suppress(KafkaError, IllegalStateError):
+                await consumer.commit(acked)
+
+    def _count(self, routed: Routed) -> None:
+        metrics, topics = self._metrics, self._settings.topics
+        for topic, count in routed.admitted.items():
+            metrics.records_in.labels(topic, "admitted").inc(count)
+            metrics.records_out.labels(topics.log, "touchpoint").inc(count)
+        for (topic, reason), count in routed.refused.items():
+            metrics.records_in.labels(topic, "refused").inc(count)
+            metrics.records_out.labels(topics.dead_letters, "dead_letter").inc(count)
+            metrics.dead_letters.labels("router", reason.value).inc(count)
+
+    def _report_lag(
+        self, partition: TopicPartition, behind: int, fetched: list[ConsumerRecord] | None, now_ms: int
+    ) -> None:
+        if fetched:
+            self._metrics.lag(
+                partition.topic, partition.partition, behind, (now_ms - fetched[-1].timestamp) / 1000 if behind else 0.0
+            )
+        elif not behind:
+            self._metrics.lag(partition.topic, partition.partition, 0, 0.0)
+
+    def _new_merge(self, partitions: int) -> Merge[TopicPartition, ConsumerRecord]:
+        return Merge(
+            records_max=max(BUFFER_RECORDS_MIN, BUFFER_RECORDS_ALL // max(1, partitions)),
+            bytes_max=BUFFER_BYTES,
+            wait_seconds=WAIT_FOR_A_PARTITION_SECONDS,
+        )
+
+
+def _ends(records: list[tuple[TopicPartition, ConsumerRecord]]) -> dict[TopicPartition, int]:
+    """The next offset per partition after these records, which are in order within each partition."""
+    return {partition: record.offset + 1 for partition, record in records}

@@ -1,0 +1,99 @@
+"""What the router writes for a source record: a log record to its owner's partition, or a dead letter. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from journey_stream.events.admission import Refused, read_touchpoint
+from journey_stream.events.log import Source, encode_touchpoint
+from journey_stream.events.reasons import Reason
+from journey_stream.worker.config import Settings
+from journey_stream.worker.dead_letters import DeadLetter, Header
+from journey_stream.worker.murmur import partition_for
+from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES, Message, dead_letter_message
+
+_SURELY_FITS_BYTES = 2_000
+
+
+class SourceRecord(Protocol):
+    """A record of a source as a consumer hands it over; `timestamp` in ms, -1 for none."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[Header]: ...
+
+
+class Routed(NamedTuple):
+    """Messages per partition of the log, messages per partition of the dead letters, and what was counted."""
+
+    log: dict[int, list[Message]]
+    dead_letters: dict[int, list[Message]]
+    admitted: Counter[str]
+    refused: Counter[tuple[str, Reason]]
+
+
+class Routing:
+    """Stateless: a record always goes the same way."""
+
+    def __init__(self, settings: Settings, dead_letter_partitions: int) -> None:
+        self._partitions = settings.partitions
+        self._dead_letter_partitions = dead_letter_partitions
+        self._bytes_max = settings.record_bytes_max
+        self._letter_bytes_max = settings.dead_letter_bytes_max
+
+    def route(self, records: Sequence[SourceRecord], now_ms: int) -> Routed:
+        """Where each record goes. `now_ms` is the router's clock: no arrival is later than that."""
+        log: defaultdict[int, list[Message]] = defaultdict(list)
+        letters: defaultdict[int, list[Message]] = defaultdict(list)
+        admitted: Counter[str] = Counter()
+        refused: Counter[tuple[str, Reason]] = Counter()
+        partitions, bytes_max = self._partitions, self._bytes_max
+        for record in records:
+            found = read_touchpoint(record.value)
+            if not isinstance(found, Refused):
+                key = found.profile_id.encode()
+                source = Source(record.topic, record.partition, record.offset)
+                value = encode_touchpoint(found, source, record.key)
+                timestamp = record.timestamp
+                if not 0 <= timestamp <= now_ms:
+                    timestamp = now_ms
+                if len(value) < _SURELY_FITS_BYTES or BATCH_OVERHEAD_BYTES + len(key) + len(value) <= bytes_max:
+                    headers = _passed_on(record.headers) if record.headers else ()
+                    log[partition_for(key, partitions)].append(Message(key, value, headers, timestamp))
+                    admitted[record.topic] += 1
+                    continue
+                found = Refused(
+                    Reason.RECORD_TOO_LARGE, f"{len(value)} bytes with key and envelope; at most {bytes_max}"
+                )
+            refused[record.topic, found.reason] += 1
+            partition = record.partition % self._dead_letter_partitions
+            letters[partition].append(self._dead_letter(record, found))
+        return Routed(log, letters, admitted, refused)
+
+    def _dead_letter(self, record: SourceRecord, found: Refused) -> Message:
+        letter = DeadLetter(
+            found.reason,
+            found.detail,
+            "router",
+            Source(record.topic, record.partition, record.offset),
+            record.timestamp if record.timestamp >= 0 else None,
+            record.key,
+            record.value,
+            record.headers,
+        )
+        return dead_letter_message(letter, self._letter_bytes_max)
+
+
+def _passed_on(headers: Sequence[Header]) -> tuple[Header, ...]:
+    return tuple(header for header in headers if header[0] == "traceparent" and len(header[1] or b"") < 100)

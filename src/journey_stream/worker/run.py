@@ -1,0 +1,121 @@
+"""The composition root of a worker: checks, signals, roles, metrics."""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from journey_stream.engine.partition import Partition
+from journey_stream.journey.errors import ModelError
+from journey_stream.journey.load import PRESETS, load_model, preset
+from journey_stream.journey.model import Model
+from journey_stream.worker.broker_errors import BrokerError
+from journey_stream.worker.config import Settings
+from journey_stream.worker.config_file import ConfigError, load_settings
+from journey_stream.worker.errors import WorkerError
+from journey_stream.worker.logs import configure_logs
+from journey_stream.worker.metrics import Metrics, serve_metrics
+from journey_stream.worker.router import Router
+from journey_stream.worker.tasks import Tasks
+from journey_stream.worker.topics import require_topics
+
+Role = Literal["all", "router", "tasks"]
+
+# State is packed bytes and the hot path makes no cycles, so collecting often only costs time.
+GC_THRESHOLDS = (50_000, 50, 100)
+
+_log = logging.getLogger(__name__)
+
+
+async def run_worker(settings: Settings, role: Role = "all") -> None:
+    """Run until SIGTERM or SIGINT: then finish and commit the batch at hand, leave the groups and return.
+
+    Raises ModelError, BrokerError or WorkerError with a message for the person on call.
+    """
+    model = read_model(settings.model)
+    for problem in await require_topics(settings):
+        _log.warning("%s", problem)
+    metrics = Metrics()
+    endpoint = serve_metrics(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.freeze()
+    parts: list[Router | Tasks] = []
+    if role in {"all", "router"}:
+        parts.append(Router(settings, metrics))
+    if role in {"all", "tasks"}:
+        parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits)))
+    try:
+        await _until_signalled(parts)
+    finally:
+        if endpoint is not None:
+            endpoint.shutdown()
+            endpoint.server_close()
+
+
+def read_model(name: str) -> Model:
+    """A preset by its name, or the model file at a path. Raises ModelError or WorkerError."""
+    if name in PRESETS:
+        return preset(name)
+    try:
+        return load_model(Path(name))
+    except OSError as error:
+        raise WorkerError(
+            f"The journey model {name} cannot be read ({error.strerror}). Set `model` (JOURNEY_MODEL) to the path of a "
+            f"model file, or to one of the presets: {', '.join(PRESETS)}."
+        ) from error
+
+
+def run_to_exit_code(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Run a worker to its end: 0 after a signal, 1 with a message on stderr if a person has to do something."""
+    try:
+        asyncio.run(work())
+    except (BrokerError, ConfigError, ModelError, WorkerError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def _until_signalled(parts: list[Router | Tasks]) -> None:
+    """Run the parts side by side. A signal, or the failure of one, ends all of them in an orderly way."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for part in parts:
+            part.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    running = [asyncio.create_task(part.run()) for part in parts]
+    try:
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop()
+        await asyncio.wait(running)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    for part in running:
+        part.result()
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m journey_stream.worker.run CONFIG [ROLE]`: the worker without the rest of the command line."""
+    roles = get_args(Role)
+    if not 1 <= len(arguments) <= 2 or (len(arguments) == 2 and arguments[1] not in roles):
+        sys.stderr.write(f"usage: python -m journey_stream.worker.run CONFIG [{'|'.join(roles)}]\n")
+        return 2
+    role: Role = arguments[1] if len(arguments) == 2 else "all"  # type: ignore[assignment]
+
+    async def work() -> None:
+        settings = load_settings(Path(arguments[0]))
+        configure_logs(settings.log_level, settings.log_format)
+        await run_worker(settings, role)
+
+    return run_to_exit_code(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
