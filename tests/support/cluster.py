@@ -70,7 +70,7 @@ class Cluster:
         """Feed (arrival in ms, value) pairs, in any order, and decide everything due until `as_of`."""
         for topic, partition, offset, record in self._interleaved(list(touchpoints)):
             self._route(topic, partition, offset, record)
-            if self.rng.random() < 0.002:
+            if self.rng.random() < 0.01:
                 self._work(fault_rate)
         for number in range(len(self.logs)):
             self._append(number, None, as_of, encode_as_of(as_of))
