@@ -3,13 +3,14 @@
 What a command needs is imported when it runs, so that `--help` answers at once.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from journey_stream.cli import explain, model, schemas, simulate, topics, worker
+from journey_stream.cli import explain, model, replay, schemas, simulate, topics, worker
 from journey_stream.cli.errors import exit_code_of
 
 RUN, HISTORY, RULES = "Run", "History", "Rules and contracts"
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("worker", rich_help_panel=RUN)(worker.worker)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)
+app.command("replay", rich_help_panel=HISTORY)(replay.replay)
 app.command("simulate", rich_help_panel=HISTORY)(simulate.simulate)
 app.add_typer(model.app, name="model", rich_help_panel=RULES)
 app.add_typer(schemas.app, name="schemas", rich_help_panel=RULES)
@@ -52,6 +54,8 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    # A broker that cannot be reached is told once, by us.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app(given, prog_name="journey-stream")

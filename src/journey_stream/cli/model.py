@@ -12,7 +12,7 @@ app = typer.Typer(help="Journey models: the stages and the rules that lead there
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files (YAML).")]) -> None:
+def check(files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Model files (YAML).")]) -> None:
     """Check model files; each mistake is shown with its file, line and field."""
     from journey_stream.journey.errors import ModelError  # noqa: PLC0415
     from journey_stream.journey.load import load_model  # noqa: PLC0415

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from journey_stream.cli.inputs import Inputs, Problems, read_inputs
 from journey_stream.cli.options import Config, ModelName, instant_ms, load, resolve_model
 
 if TYPE_CHECKING:
-    from journey_stream.history.record import Problem
     from journey_stream.history.simulate import Simulated
-
-SHOWN_PROBLEMS_MAX = 5
 
 
 class Order(StrEnum):
@@ -23,7 +21,7 @@ class Order(StrEnum):
 
 
 def simulate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JSONL, CSV or Parquet (.gz is fine).")],
+    files: Inputs,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the results go.")],
     model: ModelName = None,
     order: Annotated[
@@ -39,37 +37,20 @@ def simulate(
 
     Writes `stage-changes.jsonl`, `profiles.jsonl` and `dead-letters.jsonl`, each line as its topic would carry it.
     """
-    from journey_stream.history.simulate import simulate as run  # noqa: PLC0415
+    from journey_stream.history.simulate import simulate_records  # noqa: PLC0415
 
     settings = load(config, model=model)
-    problems = _Problems()
-    result = run(
-        files,
+    problems = Problems()
+    result = simulate_records(
+        read_inputs(files, problems),
         resolve_model(settings.model),
         out,
         limits=settings.limits,
         order=order.value,
         as_of=None if as_of is None else instant_ms(as_of),
-        report=problems,
     )
     problems.finish()
     _print_result(result, out)
-
-
-class _Problems:
-    """Shows the first few unusable records; all of them are in the dead letters."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def __call__(self, problem: "Problem") -> None:
-        self._count += 1
-        if self._count <= SHOWN_PROBLEMS_MAX:
-            typer.echo(problem, err=True)
-
-    def finish(self) -> None:
-        if self._count > SHOWN_PROBLEMS_MAX:
-            typer.echo(f"… and {self._count - SHOWN_PROBLEMS_MAX} more like these", err=True)
 
 
 def _print_result(result: "Simulated", out: Path) -> None:

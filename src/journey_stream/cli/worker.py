@@ -26,7 +26,7 @@ def worker(
 
     Start as many as you like: Kafka shares the partitions among them.
     """
-    from journey_stream.worker.run import run_worker  # noqa: PLC0415
+    from journey_stream.worker.run import start  # noqa: PLC0415
 
     settings = load(config, bootstrap_servers=bootstrap_servers, model=model)
-    raise typer.Exit(run_worker(settings, role.value))
+    raise typer.Exit(start(settings, role.value))

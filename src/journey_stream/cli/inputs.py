@@ -1,0 +1,51 @@
+"""What `replay` and `simulate` read: files of touchpoints, and data sets by name."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from journey_stream.history.record import HistoryRecord, Problem
+
+SHOWN_PROBLEMS_MAX = 5
+DATASET = "dataset:"
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE",
+        help="JSONL, CSV or Parquet (.gz is fine); or `dataset:completejourney`, `dataset:cdnow`, `dataset:ecom`, "
+        "which read an installed package.",
+    ),
+]
+
+
+class Problems:
+    """Shows the first few unusable records on stderr; what becomes of all of them is said elsewhere."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, problem: "Problem") -> None:
+        self._count += 1
+        if self._count <= SHOWN_PROBLEMS_MAX:
+            typer.echo(problem, err=True)
+
+    def finish(self) -> None:
+        """Say how many more there were."""
+        if self._count > SHOWN_PROBLEMS_MAX:
+            typer.echo(f"… and {self._count - SHOWN_PROBLEMS_MAX} more like these", err=True)
+
+
+def read_inputs(names: Iterable[str], report: Problems) -> "Iterator[HistoryRecord]":
+    """Every record of the inputs, one input after the other. Raises HistoryError."""
+    from journey_stream.history.datasets import dataset  # noqa: PLC0415
+    from journey_stream.history.files import read_files  # noqa: PLC0415
+
+    for name in names:
+        if name.startswith(DATASET):
+            yield from dataset(name.removeprefix(DATASET)).records()
+        else:
+            yield from read_files([Path(name)], report)

@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from journey_stream.cli.main import main
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """The command line in an empty directory, without settings of the machine it runs on."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+    for name in ("JOURNEY_CONFIG", "JOURNEY_BOOTSTRAP_SERVERS", "JOURNEY_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str | Path) -> Ran:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        code = exit_.value.code
+        captured = capsys.readouterr()
+        return Ran(0 if code is None else int(code), captured.out, captured.err)
+
+    return run
