@@ -25,6 +25,7 @@ TEXT_LENGTH_MAX = 512
 
 TEXT_FIELDS = ("currency", "campaign", "channel", "type")
 FIELDS = ("value", *TEXT_FIELDS, "properties.NAME")
+_SIGNS = {"=": "eq", "==": "eq", "!=": "ne", "<>": "ne", ">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
 _PROPERTY = re.compile(r"properties(\.[^.\s]+)+")
 
 Clauses = tuple[tuple[Atom, ...], ...]
@@ -52,7 +53,7 @@ def read_when(cursor: Cursor, kinds: Sequence[str]) -> Clauses | None:
     if clauses > CLAUSES_MAX or atoms > ATOMS_MAX:
         cursor.wrong(
             f"at most {CLAUSES_MAX} alternatives with {ATOMS_MAX} conditions in all",
-            found=f"all/any that unfold into {clauses} alternatives with {atoms} conditions",
+            found=f"all/any that unfold into {_readable(clauses)} alternatives with {_readable(atoms)} conditions",
             hint="split it into several rules, or give several touchpoints one kind",
         )
         return None
@@ -188,6 +189,10 @@ def _size(condition: _Condition) -> tuple[int, int]:
     for more_clauses, more_atoms in sizes:
         clauses, atoms = clauses * more_clauses, atoms * more_clauses + more_atoms * clauses
     return clauses, atoms
+
+
+def _readable(count: int) -> str:
+    return str(count) if count < 1_000_000 else "millions of"
 
 
 def _unfold(condition: _Condition) -> Clauses:

@@ -22,12 +22,21 @@ class Mistake:
         return f"{subject}: found {self.found}; expected {self.expected}{hint}"
 
 
+SHOWN_MAX = 100
+
+
 class ModelError(ValueError):
-    """A journey model that cannot be used, with all its mistakes in the order of the file."""
+    """A journey model that cannot be used, with all its mistakes in the order of the file.
+
+    As a text it shows the first SHOWN_MAX, one a line: a file that is something else altogether has thousands.
+    """
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         self.mistakes = mistakes
-        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        lines = [str(mistake) for mistake in mistakes[:SHOWN_MAX]]
+        if len(mistakes) > SHOWN_MAX:
+            lines.append(f"and {len(mistakes) - SHOWN_MAX} more")
+        super().__init__("\n".join(lines))
 
 
 class Mistakes:

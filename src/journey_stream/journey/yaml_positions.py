@@ -15,7 +15,7 @@ from yaml.events import AliasEvent
 from journey_stream.journey.errors import Mistakes, quote
 from journey_stream.journey.model import Scalar
 
-DEPTH_MAX = 32
+DEPTH_MAX = 64
 INTEGER_MAX = 2**63 - 1
 
 

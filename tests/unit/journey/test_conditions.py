@@ -97,10 +97,9 @@ def test_a_condition_that_unfolds_into_too_many_alternatives_is_refused_before_i
     pair = "{any: [buy, view]}"
     written = f"{{all: [{', '.join([pair] * 40)}]}}"
 
-    line, field, found = mistakes_of(with_when(written))[0]
-
-    assert (line, field) == (12, "rules[0].when")
-    assert found.startswith(f"all/any that unfold into {2**40} alternatives")
+    assert mistakes_of(with_when(written)) == [
+        (12, "rules[0].when", "all/any that unfold into millions of alternatives with millions of conditions")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +163,7 @@ def test_a_mistake_in_a_condition_on_a_field_has_its_path(written: str, field: s
         ("{valu: 1}", "did you mean 'value'?"),
         ("{score: 1}", "did you mean 'properties.score'?"),
         ("{value: {gtee: 1}}", "did you mean 'gte'?"),
+        ("{value: {'>=': 1}}", "did you mean 'gte'?"),
     ],
 )
 def test_an_unknown_field_or_operator_comes_with_a_hint(written: str, hint: str) -> None:
