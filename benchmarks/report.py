@@ -23,7 +23,7 @@ def race_table(results: Sequence[Result]) -> str:
         rows.append(
             (
                 name,
-                f"{len(mine)} × {mine[0].events:,}",
+                f"{len(mine)} of {mine[0].events:,}",
                 f"{median(speeds):,.0f}",
                 f"{speeds[0]:,.0f}-{speeds[-1]:,.0f}",
                 f"{median(speeds) / reference:.2f}" if reference else "",
@@ -35,7 +35,7 @@ def race_table(results: Sequence[Result]) -> str:
             )
         )
     head = (
-        *("system", "runs × events", "events/s", "from-to", f"× {REFERENCE}", "CPU s per million"),
+        *("system", "runs of events", "events/s", "from-to", f"ratio to {REFERENCE}", "CPU s per million"),
         *("broker CPU s per million", "peak RSS MiB", "changelog bytes per event", "changes per event"),
     )
     return table(head, rows)

@@ -20,13 +20,15 @@ def main() -> None:
     shape = Shape(options.events, options.warm_up, options.customers, options.partitions, options.days)
     systems = [SYSTEMS[name] for name in options.only]
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="journey-stream-race-", dir=options.directory) as scratch:
-        with benchmark_broker(Path(scratch)) as broker:
-            for round_ in range(options.repeats):
-                for system in systems:
-                    result = run_once(broker, system, shape)
-                    results.append(result)
-                    print(_line(round_, result), flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="journey-stream-race-", dir=options.directory) as scratch,
+        benchmark_broker(Path(scratch)) as broker,
+    ):
+        for round_ in range(options.repeats):
+            for system in systems:
+                result = run_once(broker, system, shape)
+                results.append(result)
+                print(_line(round_, result), flush=True)
     body = (
         f"{options.events:,} events after a warm-up of {options.warm_up:,}, {options.customers:,} customers, "
         f"4 sources of {options.partitions} partitions, {options.partitions} tasks, {options.days:g} days of event time.\n\n"

@@ -1,13 +1,14 @@
 """Touchpoints to measure with: seeded, in the contract of the source topics, four sources, never keyed by customer.
 
-What makes them resemble real ones: customers differ in how much they do, most of it is browsing, web touchpoints come in
-sessions, each source has a key of its own (session, message, till, case), and producers repeat themselves now and then.
+What makes them resemble real ones: customers differ in how much they do, most of it is browsing, web touchpoints come
+in sessions, each source has a key of its own (session, message, till, case), and producers repeat themselves at times.
 """
 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import gcd
 from typing import NamedTuple
 
 SOURCES = ("web", "email", "store", "crm")
@@ -105,10 +106,7 @@ def touchpoints(workload: Workload) -> Iterator[Made]:
                 continue
             slot = bits(12)
             customer, session, left = sessions[slot]
-            event_id = b"%016x%016x" % (bits(64), bits(64))
-            value = kind.template % (event_id, _rfc3339(timestamp_ms), customer, customer, bits(3), bits(10))
-            key = _KEYS[kind.source] % (session if kind.source == 0 else index)
-            made = Made(kind.source, key, customer, timestamp_ms, value)
+            made = _record(kind, customer, session if kind.source == 0 else index, timestamp_ms, bits)
             yield made
             index += 1
             if left > 1:
@@ -116,6 +114,27 @@ def touchpoints(workload: Workload) -> Iterator[Made]:
             else:
                 sessions[slot] = (_somebody(draw, workload.customers), opened, 1 + bits(4))
                 opened += 1
+
+
+def evenly(workload: Workload) -> Iterator[Made]:
+    """As `touchpoints`, but every customer has equally many and nothing comes twice."""
+    rng = random.Random(workload.seed)
+    bits = rng.getrandbits
+    weights = [kind.weight for kind in KINDS]
+    step_ms = workload.span_ms / workload.events
+    stride = next(number for number in range(7919, 7919 + workload.customers) if gcd(number, workload.customers) == 1)
+    index = 0
+    while index < workload.events:
+        for kind in rng.choices(KINDS, weights, k=min(BLOCK, workload.events - index)):
+            customer = index * stride % workload.customers
+            yield _record(kind, customer, index, workload.start_ms + int(index * step_ms), bits)
+            index += 1
+
+
+def _record(kind: _Kind, customer: int, key: int, timestamp_ms: int, bits: Callable[[int], int]) -> Made:
+    event_id = b"%016x%016x" % (bits(64), bits(64))
+    value = kind.template % (event_id, _rfc3339(timestamp_ms), customer, customer, bits(3), bits(10))
+    return Made(kind.source, _KEYS[kind.source] % key, customer, timestamp_ms, value)
 
 
 def sentinel(name: str, source: int, timestamp_ms: int) -> bytes:

@@ -1,8 +1,8 @@
 """The six-stage journey as plain code, for the Python peers; `kafka-streams/` has the same in Java.
 
-The rules are those of the preset `six-stages`. Stages are attributed in the order of arrival: a late touchpoint corrects
-nothing, silence is noticed with the next touchpoint only, and the reason of a change is the rule and the touchpoint that
-fired it. The state is as small as is reasonable: 64 bits for an event id.
+The rules are those of the preset `six-stages`. Stages are attributed in the order of arrival: a late touchpoint
+corrects nothing, silence is noticed with the next touchpoint only, and the reason of a change is the rule and the
+touchpoint that fired it. The state is as small as is reasonable: 64 bits for an event id.
 """
 
 from datetime import UTC, datetime

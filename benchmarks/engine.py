@@ -1,0 +1,135 @@
+"""The engine alone, without Kafka: microseconds per touchpoint by number of customers and of touchpoints held by each.
+
+    python -m benchmarks.engine --shapes 10000x5,100000x5,1000000x5,10000x50,10000x500 [--title ...]
+
+A batch of log records is decoded, applied and its state drained by the code of the task, and its changes encoded for the
+output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number asked
+for, and is cut into runs so that a busy machine shows.
+"""
+
+import argparse
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from statistics import median
+from typing import NamedTuple
+
+import psutil
+
+from benchmarks import report
+from benchmarks.workload import SOURCES, Made, Workload, evenly
+from journey_stream.engine.partition import Partition
+from journey_stream.events.admission import Admitted, Refused, read_touchpoint
+from journey_stream.events.log import Source, encode_touchpoint
+from journey_stream.events.wire import encode_stage_change
+from journey_stream.journey.load import preset
+from journey_stream.worker.batch import Processor
+
+BATCH_RECORDS = 2_000
+RUNS = 5
+DAY_MS = 86_400_000
+START_MS = 1_767_225_600_000
+SPAN_MS = 20 * DAY_MS
+
+
+class Logged(NamedTuple):
+    """A record of the log, as a consumer hands it over."""
+
+    key: bytes
+    value: bytes
+    timestamp: int
+    offset: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+def logged(records: Iterable[Made]) -> Iterator[Logged]:
+    """What the router makes of valid source records, spared its validation."""
+    for offset, made in enumerate(records):
+        admitted = Admitted(f"c{made.customer}", made.timestamp_ms, made.value)
+        value = encode_touchpoint(admitted, Source(SOURCES[made.source], 0, offset), made.key)
+        yield Logged(b"c%d" % made.customer, value, made.timestamp_ms, offset)
+
+
+def apply(processor: Processor, records: Iterator[Logged], count: int) -> int:
+    """Feed `count` records in batches; returns the bytes of state that were drained."""
+    drained = 0
+    while count > 0 and (batch := list(islice(records, min(BATCH_RECORDS, count)))):
+        count -= len(batch)
+        drained += sum(len(key) + len(value or b"") for key, value in processor.process(batch).changelog)
+    return drained
+
+
+def measure(customers: int, held: int, measured: int) -> tuple[str, ...]:
+    """One row of the table."""
+    fill = customers * held
+    made = evenly(Workload(fill + measured, customers, START_MS, SPAN_MS))
+    processor = Processor(Partition(preset("six-stages")), "log", 0)
+    records = logged(made)
+    apply(processor, records, fill)
+    seconds, changes, drained = [], 0, 0
+    for _ in range(RUNS):
+        batches = [list(islice(records, BATCH_RECORDS)) for _ in range(measured // RUNS // BATCH_RECORDS)]
+        begun = time.perf_counter()
+        for batch in batches:
+            result = processor.process(batch)
+            for caused in result.changes:
+                encode_stage_change(caused.change)
+            changes += len(result.changes)
+            drained += sum(len(key) + len(value or b"") for key, value in result.changelog)
+        seconds.append((time.perf_counter() - begun) / sum(map(len, batches)))
+    events = measured // RUNS // BATCH_RECORDS * BATCH_RECORDS * RUNS
+    state = processor.engine.state_bytes / 2**20
+    return (
+        f"{customers:,}",
+        f"{held:,}",
+        f"{median(seconds) * 1e6:.2f}",
+        f"{min(seconds) * 1e6:.2f}-{max(seconds) * 1e6:.2f}",
+        f"{1 / median(seconds):,.0f}",
+        f"{drained / events:,.0f}",
+        f"{changes / events:.3f}",
+        f"{state:,.0f}",
+        f"{psutil.Process().memory_info().rss / 2**20:,.0f}",
+    )
+
+
+def admission(measured: int) -> str:
+    """The other half of the way: the router's validation and log encoding."""
+    made = list(islice(evenly(Workload(measured, 10_000, START_MS, SPAN_MS)), measured))
+    begun = time.perf_counter()
+    for offset, record in enumerate(made):
+        admitted = read_touchpoint(record.value)
+        if isinstance(admitted, Refused):
+            raise ValueError(admitted.detail)
+        encode_touchpoint(admitted, Source("touchpoints.web", 0, offset), record.key)
+    return (
+        f"Router, validation and encoding only: {(time.perf_counter() - begun) / measured * 1e6:.2f} µs per touchpoint."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine")
+    parser.add_argument("--shapes", default="10000x5,100000x5,1000000x5,10000x50,10000x500", help="customers x held")
+    parser.add_argument("--measured", type=int, default=500_000, help="touchpoints measured of each shape")
+    parser.add_argument("--title")
+    options = parser.parse_args()
+    rows = []
+    for shape in options.shapes.split(","):
+        customers, held = map(int, shape.split("x"))
+        rows.append(measure(customers, held, options.measured))
+        print(" | ".join(rows[-1]), flush=True)
+    head = (
+        *("customers", "held by each", "µs per touchpoint", "from-to", "touchpoints/s"),
+        *("state bytes drained per touchpoint", "changes per touchpoint", "head bytes MiB", "process RSS MiB"),
+    )
+    body = (
+        f"Decode, apply, drain and encode, one process, one partition, {options.measured:,} touchpoints per row in "
+        f"{RUNS} runs. {admission(200_000)}\n\n{report.table(head, rows)}"
+    )
+    if options.title:
+        report.append(options.title, body)
+    else:
+        print(body)
+
+
+if __name__ == "__main__":
+    main()
