@@ -5,9 +5,8 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from journey_stream.engine.partition import Partition
 from journey_stream.journey.errors import ModelError
@@ -69,11 +68,12 @@ def read_model(name: str) -> Model:
         ) from error
 
 
-def run_to_exit_code(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
-    """Run a worker to its end: 0 after a signal, 1 with a message on stderr if a person has to do something."""
+def start(settings: Settings, role: Role = "all") -> int:
+    """Run a worker as this process: 0 after a signal, 1 with a message on stderr if a person has to do something."""
+    configure_logs(settings.log_level, settings.log_format)
     try:
-        asyncio.run(work())
-    except (BrokerError, ConfigError, ModelError, WorkerError) as error:
+        asyncio.run(run_worker(settings, role))
+    except (BrokerError, ModelError, WorkerError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -108,13 +108,12 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"usage: python -m journey_stream.worker.run CONFIG [{'|'.join(roles)}]\n")
         return 2
     role: Role = arguments[1] if len(arguments) == 2 else "all"  # type: ignore[assignment]
-
-    async def work() -> None:
+    try:
         settings = load_settings(Path(arguments[0]))
-        configure_logs(settings.log_level, settings.log_format)
-        await run_worker(settings, role)
-
-    return run_to_exit_code(work)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return start(settings, role)
 
 
 if __name__ == "__main__":
