@@ -133,9 +133,8 @@ def _read_field(field: str, cursor: Cursor) -> tuple[Where, ...] | None:
 def _read_operation(field: str, written: str, cursor: Cursor) -> Where | None:
     op = next((known for known in OPERATORS if known == written), None)
     if op is None:
-        cursor.wrong(
-            f"one of {listed(OPERATORS)}", found="an unknown operator", hint=did_you_mean(written, [*OPERATORS])
-        )
+        hint = f"did you mean {_SIGNS[written]!r}?" if written in _SIGNS else did_you_mean(written, [*OPERATORS])
+        cursor.wrong(f"one of {listed(OPERATORS)}", found="an unknown operator", hint=hint)
         return None
     if op == "in":
         values = _read_values(field, cursor)
