@@ -1,0 +1,114 @@
+"""The demo: a broker, a worker, a year of real households, and a screen that shows what the worker makes of them."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from journey_stream.demo.board import Board
+from journey_stream.demo.broker import EmbeddedBroker
+from journey_stream.demo.lifecycle import beside, logging_to, until_stopped
+from journey_stream.demo.pace import Pace
+from journey_stream.demo.show import LiveScreen, PlainLines, Show
+from journey_stream.demo.subscriber import Subscriber
+from journey_stream.demo.summary import Outcome, how_to_go_on, summary
+from journey_stream.demo.worker import WorkerProcess
+from journey_stream.events.times import DAY_MS
+from journey_stream.history.datasets import completejourney
+from journey_stream.history.record import HistoryRecord
+from journey_stream.journey.load import preset
+from journey_stream.worker.config import Settings
+from journey_stream.worker.positions import Positions
+from journey_stream.worker.replay import at_rate, end_history, replay
+from journey_stream.worker.topics import create_topics
+
+SHOW_SECONDS = 60.0
+"""How long the year takes in a terminal; elsewhere it goes as fast as it can."""
+LAST_LOOK_SECONDS = 2.0
+NEW_YEAR_MS = 1_483_228_800_000
+"""2017-01-01, where the year on show begins. A few campaigns went out in the weeks before."""
+YEAR_MS = 365 * DAY_MS
+INTERRUPTED = 130
+
+
+def run_demo(console: Console, *, seconds: float | None = None) -> int:
+    """Run the demo and return the exit code: 0, or 130 when it was stopped before the year was through.
+
+    `seconds` is how long the replay should take, 0 for as fast as it goes. In a terminal the system then keeps running
+    until Ctrl-C. Raises DemoError, and HistoryError without the data set's package.
+    """
+    if seconds is None:
+        seconds = SHOW_SECONDS if console.is_terminal else 0.0
+    demo = _Demo(console, seconds)
+    try:
+        ended = asyncio.run(until_stopped(demo.run()))
+    except KeyboardInterrupt:
+        ended = False
+    if not ended:
+        console.print("Stopped. Nothing is left behind.", highlight=False)
+    return 0 if ended or demo.through else INTERRUPTED
+
+
+class _Demo:
+    def __init__(self, console: Console, seconds: float) -> None:
+        self.through = False
+        self._console = console
+        self._seconds = seconds
+
+    async def run(self) -> None:
+        # The data set is read while the broker and the worker start.
+        reading = asyncio.ensure_future(asyncio.to_thread(lambda: list(completejourney.records())))
+        with tempfile.TemporaryDirectory(prefix="journey-demo-", ignore_cleanup_errors=True) as name:
+            directory = Path(name)
+            with logging_to(directory / "demo.log"):
+                self._print("Starting a Kafka broker and a worker, and reading a year of shopping …")
+                async with EmbeddedBroker(directory) as broker:
+                    worker = WorkerProcess(directory, broker.bootstrap)
+                    await create_topics(worker.settings, history=True)
+                    async with worker:
+                        await beside(self._watched(await reading, worker), worker.ended())
+
+    async def _watched(self, records: list[HistoryRecord], worker: WorkerProcess) -> None:
+        settings = worker.settings
+        bootstrap = settings.bootstrap_servers[0]
+        stages = tuple(stage.id for stage in preset(settings.model).stages)
+        board, pace = Board(stages, NEW_YEAR_MS, NEW_YEAR_MS + YEAR_MS), Pace()
+        show: Show = PlainLines(self._print, board, pace)
+        if self._console.is_terminal:
+            show = LiveScreen(self._console, board, pace, bootstrap)
+        async with Positions(settings) as positions, Subscriber(settings, board) as subscriber:
+            with show.stage():
+                await beside(
+                    self._replayed(records, settings, pace, subscriber, show),
+                    subscriber.follow(),
+                    pace.watch(positions),
+                    show.run(),
+                )
+        self.through = True
+        outcome = Outcome(len(records), pace.seconds, bootstrap, str(worker.config))
+        self._console.print(summary(board, outcome), highlight=False)
+        if self._console.is_terminal:
+            self._console.print(how_to_go_on(outcome), highlight=False)
+            await asyncio.Event().wait()
+
+    async def _replayed(
+        self,
+        records: list[HistoryRecord],
+        settings: Settings,
+        pace: Pace,
+        subscriber: Subscriber,
+        show: Show,
+    ) -> None:
+        show.say("a year of 2,469 real households")
+        due = at_rate(len(records) / self._seconds) if self._seconds else None
+        await replay(settings, records, due=due, before_sending=pace.hold)
+        await end_history(settings, records[-1].occurred_at)
+        await pace.through()
+        await subscriber.catch_up()
+        show.say("the year is through")
+        if self._console.is_terminal:
+            await asyncio.sleep(LAST_LOOK_SECONDS)
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)

@@ -1,0 +1,116 @@
+"""Two ways to show a board while it changes: a live screen in a terminal, plain lines anywhere else."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.live import Live
+
+from journey_stream.demo.board import Board
+from journey_stream.demo.meter import Meter
+from journey_stream.demo.pace import Pace
+from journey_stream.demo.screen import Gauges, picture
+from journey_stream.events.outputs import StageChange
+from journey_stream.events.times import from_ms
+
+FRAME_SECONDS = 0.125
+CALM_SECONDS = 0.4
+"""A list that scrolls faster than this cannot be read."""
+LISTED_MAX = 60
+
+
+class Show(Protocol):
+    """Something that shows the board until it is cancelled."""
+
+    def stage(self) -> AbstractContextManager[Any]: ...
+    async def run(self) -> None: ...
+    def say(self, phase: str) -> None: ...
+
+
+class LiveScreen:
+    """Redraws the whole terminal a few times a second."""
+
+    def __init__(self, console: Console, board: Board, pace: Pace, bootstrap: str) -> None:
+        self._console = console
+        self._board = board
+        self._pace = pace
+        self._bootstrap = bootstrap
+        self._phase = ""
+        self._changes = Meter()
+        self._ticker = Ticker()
+        self._live = Live(console=console, screen=True, auto_refresh=False, transient=True)
+
+    def stage(self) -> AbstractContextManager[Any]:
+        return self._live
+
+    def say(self, phase: str) -> None:
+        self._phase = phase
+
+    async def run(self) -> None:
+        while True:
+            now = time.monotonic()
+            self._changes.read(now, self._board.entered, self._board.entered)
+            self._ticker.advance(now, self._board)
+            touchpoints = self._pace.touchpoints
+            gauges = Gauges(
+                self._phase,
+                touchpoints.per_second,
+                touchpoints.behind,
+                touchpoints.seconds_behind,
+                self._changes.per_second,
+                self._bootstrap,
+            )
+            width, height = self._console.size
+            frame = picture(self._board, gauges, list(self._ticker.listed), width, height)
+            self._live.update(frame, refresh=True)
+            await asyncio.sleep(FRAME_SECONDS)
+
+
+class Ticker:
+    """The changes on show, newest first: one more at a time, slowly enough to be read."""
+
+    def __init__(self) -> None:
+        self.listed: deque[StageChange] = deque(maxlen=LISTED_MAX)
+        self._moved_at = 0.0
+        self._seen = 0
+
+    def advance(self, now: float, board: Board) -> None:
+        """Lists the newest change when it is time for another."""
+        if now - self._moved_at >= CALM_SECONDS and board.entered > self._seen:
+            self._moved_at = now
+            self._seen = board.entered
+            self.listed.appendleft(board.latest[-1])
+
+
+class PlainLines:
+    """Prints a line whenever a month of the year on show is over."""
+
+    def __init__(self, write: Callable[[str], None], board: Board, pace: Pace) -> None:
+        self._write = write
+        self._board = board
+        self._pace = pace
+        self._month = ""
+
+    def stage(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def say(self, phase: str) -> None:
+        self._write(phase)
+
+    async def run(self) -> None:
+        while True:
+            month = f"{from_ms(self._board.clock):%Y-%m}" if self._board.clock >= self._board.starts_at else ""
+            if month != self._month:
+                self._month = month
+                self._write(self._line(month))
+            await asyncio.sleep(FRAME_SECONDS)
+
+    def _line(self, month: str) -> str:
+        board = self._board
+        stages = "  ".join(f"{stage} {board.customers[stage]:,}" for stage in board.stages)
+        rate = f"{self._pace.touchpoints.per_second:,.0f} touchpoints/s, {self._pace.touchpoints.behind:,} waiting"
+        return f"{month}  {stages}  ({board.entered:,} changes, {rate})"
