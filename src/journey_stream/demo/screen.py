@@ -150,7 +150,7 @@ def _changes(board: Board, latest: Sequence[StageChange], rows: int, width: int)
     for change in latest[:rows]:
         line = Text(" " * MARGIN)
         line.append(f"{change.entered_at:%d %b %H:%M}  " if wide else f"{change.entered_at:%d %b}  ", QUIET)
-        line.append(_cut(change.profile_id, 20 if wide else 14) + "  ")
+        line.append(_cut(change.profile_id, 16 if wide else 14) + "  ")
         move = _arrow(board, change.from_stage, change.to_stage)
         move.truncate(move_width, overflow="ellipsis", pad=True)
         line.append_text(move)

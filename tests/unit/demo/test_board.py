@@ -1,0 +1,97 @@
+from journey_stream.demo.board import TREND_SAMPLES
+from journey_stream.events.times import DAY_MS
+from tests.unit.demo.helpers import NEW_YEAR_MS, board, change, view
+
+
+def test_a_customer_is_counted_in_the_stage_of_the_last_view():
+    shown = board()
+
+    for stage in ("awareness", "purchase", "purchase", "retention"):
+        shown.profile_changed(view("c1", stage))
+    shown.profile_changed(view("c2", "purchase"))
+
+    assert {"retention": 1, "purchase": 1} == {stage: count for stage, count in shown.customers.items() if count}
+    assert 2 == shown.profiles
+
+
+def test_a_customer_without_a_stage_is_known_but_counted_in_none():
+    shown = board()
+
+    shown.profile_changed(view("c1", "awareness"))
+    shown.profile_changed(view("c1", None))
+
+    assert 0 == shown.customers["awareness"]
+    assert 1 == shown.profiles
+
+
+def test_a_retraction_takes_its_flow_and_its_line_back():
+    shown = board()
+    entered = change("c1", None, "purchase", day=1)
+
+    shown.stage_changed(entered)
+    shown.stage_changed(change("c1", "purchase", "retention", day=2))
+    shown.stage_changed(change("c1", "purchase", "retention", day=2, kind="retracted"))
+
+    assert 0 == shown.flows["purchase", "retention"]
+    assert 1 == shown.flows[None, "purchase"]
+    assert [entered] == shown.journeys["c1"]
+    assert (2, 1) == (shown.entered, shown.retracted)
+
+
+def test_the_clock_never_goes_back_and_tells_how_much_is_over():
+    shown = board()
+
+    shown.profile_changed(view("c1", "purchase", day=73))
+    shown.profile_changed(view("c2", "purchase", day=10))
+
+    assert NEW_YEAR_MS + 73 * DAY_MS == shown.clock
+    assert 0.2 == shown.fraction
+
+
+def test_the_trend_fills_quiet_parts_with_the_last_known_number():
+    shown = board()
+
+    shown.profile_changed(view("c1", "purchase", day=0))
+    shown.profile_changed(view("c2", "purchase", day=364))
+
+    samples = shown.trend["purchase"]
+    assert [1] * (len(samples) - 1) + [2] == samples
+    assert TREND_SAMPLES - 1 == len(samples)
+    assert {0} == set(shown.trend["advocacy"])
+
+
+def test_times_before_the_year_count_as_its_beginning():
+    shown = board()
+
+    shown.profile_changed(view("c1", "awareness", day=-30))
+
+    assert 0.0 == shown.fraction
+    assert [1] == shown.trend["awareness"]
+
+
+def test_dead_letters_are_counted_by_reason():
+    shown = board()
+
+    for reason in ("invalid_json", "too_late", "invalid_json"):
+        shown.dead_letter(reason)
+
+    assert {"invalid_json": 2, "too_late": 1} == shown.dead_letters
+
+
+def test_the_example_is_the_journey_through_most_stages():
+    shown = board()
+    for customer, stages in {
+        "c1": ["purchase"],
+        "c2": ["awareness", "purchase", "retention"],
+        "c3": ["purchase"] * 9,
+    }.items():
+        before = None
+        for day, stage in enumerate(stages):
+            shown.stage_changed(change(customer, before, stage, day=day))
+            before = stage
+
+    assert ["awareness", "purchase", "retention"] == [item.to_stage for item in shown.example()]
+
+
+def test_without_changes_there_is_no_example():
+    assert [] == board().example()
