@@ -2,8 +2,8 @@
 
     python -m benchmarks.engine --shapes 10000x5,100000x5,1000000x5,10000x50,10000x500 [--title ...]
 
-A batch of log records is decoded, applied and its state drained by the code of the task, and its changes encoded for the
-output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number asked
+A batch of log records is decoded, applied and its state drained by the code of the task, and its changes encoded for
+the output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number asked
 for, and is cut into runs so that a busy machine shows.
 """
 
@@ -99,7 +99,7 @@ def admission(measured: int) -> str:
     for offset, record in enumerate(made):
         admitted = read_touchpoint(record.value)
         if isinstance(admitted, Refused):
-            raise ValueError(admitted.detail)
+            raise TypeError(admitted.detail)
         encode_touchpoint(admitted, Source("touchpoints.web", 0, offset), record.key)
     return (
         f"Router, validation and encoding only: {(time.perf_counter() - begun) / measured * 1e6:.2f} µs per touchpoint."

@@ -1,13 +1,12 @@
 """One run of one system: warm it up, give it everything at once, and see when the last consequence is out."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -71,23 +70,35 @@ def benchmark_broker(directory: Path) -> Iterator[KafkaBroker]:
 
 def run_once(broker: KafkaBroker, system: System, shape: Shape, settings: Sequence[tuple[str, str]] = ()) -> Result:
     """Measure one system once. Raises when it ends early or its output does not come."""
-    name = f"{system.name}-{uuid.uuid4().hex[:6]}"
-    directory = broker.data_dir / "runs" / name
-    directory.mkdir(parents=True)
-    sources = tuple(f"{name}.{source}" for source in SOURCES)
-    job = Job(broker.bootstrap, name, sources, shape.partitions, f"{name}.stage-changes", directory, tuple(settings))
+    job = new_job(broker, system, shape.partitions, settings)
     before = set(log_bytes(broker.data_dir))
-    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    _create(admin, [*sources, *([job.output] if system.needs_output else [])], shape.partitions)
-    system.prepare(job)
+    make_topics(broker, system, job)
     try:
         return _measure(broker, system, shape, job)
     finally:
         made = [topic for topic in log_bytes(broker.data_dir) if topic not in before and not topic.startswith("__")]
-        for deleted in admin.delete_topics(made).values():
+        for deleted in AdminClient({"bootstrap.servers": broker.bootstrap}).delete_topics(made).values():
             with contextlib.suppress(Exception):
                 deleted.result(30)
-        shutil.rmtree(directory / "state", ignore_errors=True)
+        shutil.rmtree(job.directory / "state", ignore_errors=True)
+
+
+def new_job(broker: KafkaBroker, system: System, partitions: int, settings: Sequence[tuple[str, str]] = ()) -> Job:
+    """A job with names and a directory that no other has."""
+    name = f"{system.name}-{uuid.uuid4().hex[:6]}"
+    directory = broker.data_dir / "runs" / name
+    directory.mkdir(parents=True)
+    sources = tuple(f"{name}.{source}" for source in SOURCES)
+    return Job(broker.bootstrap, name, sources, partitions, f"{name}.stage-changes", directory, tuple(settings))
+
+
+def make_topics(broker: KafkaBroker, system: System, job: Job) -> None:
+    """Make the source topics, the output topic, and whatever else the system wants to find."""
+    topics = [*job.sources, *([job.output] if system.needs_output else [])]
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    for created in admin.create_topics([NewTopic(topic, job.partitions, 1) for topic in topics]).values():
+        created.result(30)
+    system.prepare(job)
 
 
 def _measure(broker: KafkaBroker, system: System, shape: Shape, job: Job) -> Result:
@@ -105,7 +116,7 @@ def _measure(broker: KafkaBroker, system: System, shape: Shape, job: Job) -> Res
     observer = Observer(broker.bootstrap, job.output, shape.partitions)
     observer.expect(warm_keys)
     with contextlib.closing(observer), running(system.commands(job), job.directory) as processes:
-        alive = _alive(processes, job.directory)
+        alive = check_alive(processes, job.directory)
         seconds_max = START_SECONDS_MAX + warm_up / EVENTS_PER_SECOND_MIN
         observer.wait(seconds_max, alive)
         filler.hold()
@@ -154,7 +165,9 @@ def running(commands: list[list[str]], directory: Path) -> Iterator[list[subproc
                 process.wait()
 
 
-def _alive(processes: list[subprocess.Popen[bytes]], directory: Path):
+def check_alive(processes: list[subprocess.Popen[bytes]], directory: Path) -> Callable[[], None]:
+    """A function that raises, with the end of its output, when one of the processes has ended."""
+
     def check() -> None:
         for number, process in enumerate(processes):
             if process.poll() is not None:
@@ -167,13 +180,3 @@ def _alive(processes: list[subprocess.Popen[bytes]], directory: Path):
 def _changelog(data_dir: Path, job: Job) -> int:
     ours = {topic: size for topic, size in log_bytes(data_dir).items() if job.name in topic}
     return sum(size for topic, size in ours.items() if "changelog" in topic or topic.endswith(".state"))
-
-
-def _create(admin: AdminClient, topics: list[str], partitions: int) -> None:
-    for created in admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics]).values():
-        created.result(30)
-
-
-def free_gigabytes(directory: Path) -> float:
-    stat = os.statvfs(directory)
-    return stat.f_bavail * stat.f_frsize / 1e9

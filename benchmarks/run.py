@@ -31,7 +31,8 @@ def main() -> None:
                 print(_line(round_, result), flush=True)
     body = (
         f"{options.events:,} events after a warm-up of {options.warm_up:,}, {options.customers:,} customers, "
-        f"4 sources of {options.partitions} partitions, {options.partitions} tasks, {options.days:g} days of event time.\n\n"
+        f"4 sources of {options.partitions} partitions, {options.partitions} tasks, "
+        f"{options.days:g} days of event time.\n\n"
         f"{report.race_table(results)}"
     )
     if options.title:
@@ -45,7 +46,8 @@ def _line(round_: int, result: Result) -> str:
         f"round {round_ + 1}  {result.system:30} {result.events_per_second:>10,.0f} events/s  "
         f"{result.cpu_seconds_per_million:6.1f} CPU s and "
         f"{result.broker_cpu_seconds / result.events * 1e6:5.1f} of the broker per million  "
-        f"{result.rss_bytes_max / 2**20:7,.0f} MiB  {result.changelog_bytes / result.events:6.0f} changelog bytes per event"
+        f"{result.rss_bytes_max / 2**20:7,.0f} MiB  "
+        f"{result.changelog_bytes / result.events:6.0f} changelog bytes per event"
     )
 
 
