@@ -1,0 +1,75 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from journey_stream.events.admission import Admitted, read_by_contract, read_touchpoint
+from journey_stream.events.plain import read_plain
+from tests.unit.events.json_text import touchpoint_texts
+
+
+def touchpoint(**changes: Any) -> bytes:
+    fields = {
+        "event_id": "e1",
+        "occurred_at": "2026-01-01T12:00:00.123Z",
+        "channel": "web",
+        "type": "page_view",
+        "identifiers": {"customer_id": "c1"},
+    }
+    return json.dumps(fields | changes).encode()
+
+
+instants = st.one_of(
+    st.from_regex(r"\A[0-9]{4}-[0-9W]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]{3}|[.,][0-9]{6})?Z\Z"),
+    st.from_regex(r"\A(19|20)[0-9]{2}-(0[1-9]|1[0-2])-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]{6})?Z\Z"),
+    st.datetimes().map(lambda instant: instant.isoformat() + "Z"),
+)
+
+
+@given(value=touchpoint_texts())
+@settings(max_examples=300)
+def test_what_is_read_fast_is_admitted_by_the_contract_with_the_same_meaning(value: bytes) -> None:
+    assert read_by_contract(value) == read_touchpoint(value)
+
+
+@given(occurred_at=instants)
+@settings(max_examples=300)
+def test_an_instant_means_the_same_fast_and_by_the_contract(occurred_at: str) -> None:
+    value = touchpoint(occurred_at=occurred_at)
+
+    assert read_by_contract(value) == read_touchpoint(value)
+
+
+@given(
+    fields=st.fixed_dictionaries(
+        {},
+        optional={
+            "event_id": st.text(max_size=300),
+            "channel": st.text(max_size=70),
+            "customer_id": st.sampled_from(["c1", "c2", None, "0", ""]),
+            "identifiers": st.dictionaries(
+                st.sampled_from(["email", "customer_id", "", "x" * 65]), st.text(max_size=5)
+            ),
+            "currency": st.sampled_from(["EUR", "EUR\n", "eur", "", None, "ÄÖÜ"]),
+            "campaign": st.one_of(st.none(), st.text(max_size=300)),
+            "value": st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4)),
+            "schema_version": st.sampled_from([1, 2, "1", True, 1.0, None]),
+            "properties": st.one_of(st.none(), st.dictionaries(st.text(max_size=3), st.integers(), max_size=3)),
+        },
+    )
+)
+@settings(max_examples=300)
+def test_a_field_of_any_shape_means_the_same_fast_and_by_the_contract(fields: dict[str, Any]) -> None:
+    value = touchpoint(**fields)
+
+    assert read_by_contract(value) == read_touchpoint(value)
+
+
+@pytest.mark.parametrize("occurred_at", ["2026-01-01T12:00:00Z", "2026-01-01T12:00:00.123Z"])
+def test_a_plain_touchpoint_is_read_fast(occurred_at: str) -> None:
+    value = touchpoint(occurred_at=occurred_at, value=3, currency="EUR", properties={"sku": "a"})
+
+    assert read_plain(value) is not None
+    assert isinstance(read_touchpoint(value), Admitted)
