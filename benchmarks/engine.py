@@ -3,8 +3,8 @@
     python -m benchmarks.engine --shapes 10000x5,100000x5,1000000x5,10000x50,10000x500 [--title ...]
 
 A batch of log records is decoded, applied and its state drained by the code of the task, and its changes encoded for
-the output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number asked
-for, and is cut into runs so that a busy machine shows.
+the output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number
+asked for, and is cut into runs so that a busy machine shows.
 """
 
 import argparse

@@ -57,9 +57,12 @@ class Observer:
 
     def _read(self) -> None:
         while not self._stop.is_set():
-            batch = self._consumer.consume(2_000, POLL_SECONDS)
+            # `consume` alone would wait for the whole batch or the whole time.
+            first = self._consumer.poll(POLL_SECONDS)
+            if first is None:
+                continue
             now = time.monotonic()
-            for message in batch:
+            for message in (first, *self._consumer.consume(2_000, 0)):
                 if message.error():
                     continue
                 self.messages += 1

@@ -68,7 +68,7 @@ def benchmark_broker(directory: Path) -> Iterator[KafkaBroker]:
         yield broker
 
 
-def run_once(broker: KafkaBroker, system: System, shape: Shape, settings: Sequence[tuple[str, str]] = ()) -> Result:
+def run_once(broker: KafkaBroker, system: System, shape: Shape, settings: Sequence[tuple[str, object]] = ()) -> Result:
     """Measure one system once. Raises when it ends early or its output does not come."""
     job = new_job(broker, system, shape.partitions, settings)
     before = set(log_bytes(broker.data_dir))
@@ -83,7 +83,7 @@ def run_once(broker: KafkaBroker, system: System, shape: Shape, settings: Sequen
         shutil.rmtree(job.directory / "state", ignore_errors=True)
 
 
-def new_job(broker: KafkaBroker, system: System, partitions: int, settings: Sequence[tuple[str, str]] = ()) -> Job:
+def new_job(broker: KafkaBroker, system: System, partitions: int, settings: Sequence[tuple[str, object]] = ()) -> Job:
     """A job with names and a directory that no other has."""
     name = f"{system.name}-{uuid.uuid4().hex[:6]}"
     directory = broker.data_dir / "runs" / name

@@ -23,7 +23,7 @@ class Job(NamedTuple):
     partitions: int
     output: str
     directory: Path
-    settings: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, object], ...] = ()
 
 
 Command = list[str]
@@ -86,7 +86,7 @@ def kafka_streams(name: str, *arguments: str, by_customer: bool = False) -> Syst
         ]
         run += ["journey.bench.JourneyApp", *_common(job), *arguments]
         for key, value in job.settings:
-            run += [f"--set.{key}", value]
+            run += [f"--set.{key}", str(value)]
         return [run + (["--no-repartition"] if by_customer else [])]
 
     return System(name, "exactly once", commands, _build_kafka_streams, by_customer=by_customer)
