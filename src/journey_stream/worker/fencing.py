@@ -92,7 +92,8 @@ def build(producer: AIOKafkaProducer, messages: Sequence[Message]) -> list[Batch
     """Kafka batches that hold `messages` in order."""
     batch = producer.create_batch()
     batches = [batch]
-    for key, value, headers, timestamp in messages:
+    for key, value, some_headers, timestamp in messages:
+        headers = list(some_headers)  # aiokafka takes nothing but a list
         if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
             batch = producer.create_batch()
             batches.append(batch)

@@ -1,0 +1,109 @@
+"""Faults drawn from a seed, done to a set of workers and their broker."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.integration.workers import Worker
+from tests.support.kafka import KafkaBroker
+
+
+class Cluster:
+    """Workers that come and go around one broker. At least one is always meant to run."""
+
+    def __init__(self, config: Path, broker: KafkaBroker, session_timeout_seconds: float, seed: int) -> None:
+        self.done: Counter[str] = Counter()
+        self._config = config
+        self._broker = broker
+        self._session_seconds = session_timeout_seconds
+        self._rng = random.Random(seed)
+        self._names = itertools.count(1)
+        self._workers: list[Worker] = []
+        self._kinds: dict[str, Callable[[], Awaitable[None]]] = {
+            "kill -9": self._kill,
+            "SIGTERM restart": self._restart,
+            "zombie": self._zombie,
+            "broker restart": self._restart_broker,
+            "scale": self._scale,
+            "slow restore": self._slow_restore,
+        }
+
+    def start(self, *, slow_restore: bool = False) -> None:
+        self._workers.append(Worker(self._config, f"worker-{next(self._names)}", slow_restore=slow_restore))
+
+    def draw(self, count: int) -> list[str]:
+        """`count` kinds of fault in a random order, each kind as often as the others."""
+        kinds = list(itertools.islice(itertools.cycle(self._rng.sample(list(self._kinds), len(self._kinds))), count))
+        self._rng.shuffle(kinds)
+        return kinds
+
+    async def inflict(self, kind: str) -> None:
+        self._no_one_fell()
+        await self._kinds[kind]()
+        self.done[kind] += 1
+
+    async def pause(self) -> None:
+        """Some time in which work goes on, so that the next fault finds transactions open."""
+        await asyncio.sleep(self._rng.uniform(0.5, 3.0))
+
+    async def stop(self) -> list[int]:
+        """SIGTERM to everybody; the exit codes."""
+        self._no_one_fell()
+        workers, self._workers = self._workers, []
+        return await asyncio.gather(*(asyncio.to_thread(worker.terminate) for worker in workers))
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.__exit__()
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in self._config.parent.glob("*.log"))
+
+    async def _kill(self) -> None:
+        victim = self._pop()
+        await asyncio.to_thread(victim.kill)
+        self.start()
+
+    async def _restart(self) -> None:
+        victim = self._pop()
+        assert await asyncio.to_thread(victim.terminate) == 0, victim.tail()
+        self.start()
+
+    async def _zombie(self) -> None:
+        """Frozen until the group has given its tasks away, then back with what it had in hand."""
+        if len(self._workers) < 2:
+            self.start()
+            await asyncio.sleep(2)
+        victim = self._rng.choice(self._workers)
+        victim.freeze()
+        await asyncio.sleep(self._session_seconds * self._rng.uniform(1.4, 2.0))
+        victim.thaw()
+
+    async def _restart_broker(self) -> None:
+        await asyncio.to_thread(self._broker.restart, kill=self._rng.random() < 0.5)
+
+    async def _scale(self) -> None:
+        """One to three workers and back."""
+        while len(self._workers) < 3:
+            self.start()
+        await asyncio.sleep(self._session_seconds)
+        while len(self._workers) > 1:
+            victim = self._pop()
+            assert await asyncio.to_thread(victim.terminate) == 0, victim.tail()
+
+    async def _slow_restore(self) -> None:
+        """A worker that needs longer for its restore than a session lasts."""
+        self.start(slow_restore=True)
+        await asyncio.sleep(self._session_seconds * 2.5)
+
+    def _pop(self) -> Worker:
+        return self._workers.pop(self._rng.randrange(len(self._workers)))
+
+    def _no_one_fell(self) -> None:
+        for worker in self._workers:
+            assert worker.running, f"a worker ended by itself:\n{worker.tail()}"

@@ -1,0 +1,81 @@
+"""Reads whole topics of a real broker, as a subscriber and as somebody who sees what was aborted."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any, Literal
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from journey_stream.engine.partition import Partition
+from journey_stream.worker.changelog import Position
+from journey_stream.worker.config import Settings
+from journey_stream.worker.restore import restore
+from tests.integration.journeys import Published, model, net_of
+
+Isolation = Literal["read_committed", "read_uncommitted"]
+
+
+async def read_all(bootstrap: str, topic: str, isolation: Isolation = "read_committed") -> list[ConsumerRecord]:
+    """Every record of a topic from its beginning to its present end."""
+    async with AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, isolation_level=isolation, enable_auto_commit=False, auto_offset_reset="earliest"
+    ) as consumer:
+        partitions = [TopicPartition(topic, number) for number in sorted(await _partitions(consumer, topic))]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        ends = await consumer.end_offsets(partitions)
+        found: list[ConsumerRecord] = []
+        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += records
+        return found
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    partitions: set[int] = await consumer._client._wait_on_metadata(topic)
+    return partitions
+
+
+async def published(settings: Settings) -> dict[str, Published]:
+    """What a subscriber of journey.stage-changes has seen, per profile."""
+    messages: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in await read_all(settings.bootstrap_servers[0], settings.topics.stage_changes):
+        messages[record.key.decode()].append(json.loads(record.value))
+    return {
+        profile: Published([message["revision"] for message in found], net_of(found))
+        for profile, found in messages.items()
+    }
+
+
+async def views(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The last view of every profile, as a reader of the compacted topic ends up with it."""
+    found = await read_all(settings.bootstrap_servers[0], settings.topics.profiles)
+    return {record.key.decode(): json.loads(record.value) for record in found}
+
+
+async def state_of(settings: Settings, partition: int) -> tuple[Partition, Position | None]:
+    """A task's state as the next owner would find it."""
+    engine = Partition(model(), settings.limits)
+    async with AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers[0], isolation_level="read_committed", auto_offset_reset="none"
+    ) as consumer:
+        changelog = TopicPartition(settings.topics.state, partition)
+        position, _ = await restore(consumer, changelog, engine, settings.partitions)
+    return engine, position
+
+
+async def aborted_records(settings: Settings) -> int:
+    """How many records of the outputs and the state belong to transactions that were aborted."""
+    count = 0
+    for topic in (settings.topics.stage_changes, settings.topics.state):
+        seen = {
+            isolation: {
+                (record.partition, record.offset)
+                for record in await read_all(settings.bootstrap_servers[0], topic, isolation)
+            }
+            for isolation in ("read_committed", "read_uncommitted")
+        }
+        count += len(seen["read_uncommitted"] - seen["read_committed"])
+    return count

@@ -1,0 +1,100 @@
+"""Worker processes for tests: started as anybody would start them, and made to suffer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from journey_stream.worker.config import Settings
+from journey_stream.worker.config_file import load_settings
+
+STOP_SECONDS_MAX = 40.0
+
+
+def write_config(directory: Path, bootstrap: str, prefix: str, **values: Any) -> Path:
+    """A journey.yaml whose names nobody else uses."""
+    path = directory / "journey.yaml"
+    configured = {
+        "bootstrap_servers": bootstrap,
+        "application_id": f"{prefix}app",
+        "topic_prefix": prefix,
+        "sources": [f"{prefix}touchpoints.{channel}" for channel in ("web", "email", "store", "crm")],
+        "partitions": 4,
+        "metrics_port": 0,
+        **values,
+    }
+    path.write_text(json.dumps(configured, indent=2))  # JSON is YAML
+    return path
+
+
+def read_config(path: Path) -> Settings:
+    return load_settings(path, environ={})
+
+
+class Worker:
+    """One worker process; its log is `<directory>/<name>.log`."""
+
+    def __init__(self, config: Path, name: str, role: str = "all", *, slow_restore: bool = False) -> None:
+        self.log = config.with_name(f"{name}.log")
+        command = ["journey_stream.cli.main", "worker", "--config", str(config), "--role", role]
+        if slow_restore:
+            command = ["tests.integration.slow_worker", str(config), role]
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEY_")}
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=environ,
+                cwd=Path(__file__).parents[2],
+            )
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def terminate(self) -> int:
+        """SIGTERM, and the exit code."""
+        self._process.terminate()
+        return self.wait()
+
+    def wait(self, seconds_max: float = STOP_SECONDS_MAX) -> int:
+        try:
+            return self._process.wait(seconds_max)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the worker did not end within {seconds_max:.0f} s:\n{self.tail()}") from None
+
+    def tail(self, lines: int = 30) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.running:
+            self.thaw()
+            self.kill()
+
+
+def until(deadline_seconds: float) -> float:
+    """The end of a wait on the monotonic clock."""
+    return time.monotonic() + deadline_seconds
