@@ -71,8 +71,17 @@ class Worker:
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
+    def wait_started(self, seconds_max: float = 30.0) -> None:
+        """Return when it handles signals; before that, SIGTERM ends any process at once."""
+        deadline = until(seconds_max)
+        while "started" not in self.log.read_text(errors="replace"):
+            assert self.running, self.tail()
+            assert time.monotonic() < deadline, f"no start within {seconds_max:.0f} s:\n{self.tail()}"
+            time.sleep(0.1)
+
     def terminate(self) -> int:
-        """SIGTERM, and the exit code."""
+        """SIGTERM once it handles it, and the exit code."""
+        self.wait_started()
         self._process.terminate()
         return self.wait()
 

@@ -17,6 +17,7 @@ from journey_stream.worker.batch import Batch, Caused
 from journey_stream.worker.changelog import KEY, Position, encode_position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
+from journey_stream.worker.errors import WorkerError
 
 BATCH_OVERHEAD_BYTES = 61 + 5 + 10 + 5 + 1 + 3 * 5
 """Header of a Kafka batch with one record, and the most that the record's own lengths can take."""
@@ -59,7 +60,7 @@ class Outbox:
         changes = [self._stage_change(caused, letters) for caused in batch.changes]
         views = [Message(id_.encode(), encode_profile(view), _PROFILE_HEADERS) for id_, view in batch.views.items()]
         position = Position(batch.next_offset, batch.clock, self._partitions)
-        state = [Message(key, value) for key, value in batch.changelog]
+        state = [Message(key, self._within_bounds(key, value)) for key, value in batch.changelog]
         state.append(Message(KEY, encode_position(position)))
         found = {
             self._topics.stage_changes: changes,
@@ -68,6 +69,14 @@ class Outbox:
             self._topics.state: state,
         }
         return {topic: messages for topic, messages in found.items() if messages}
+
+    def _within_bounds(self, key: bytes, value: bytes | None) -> bytes | None:
+        if value is not None and len(value) + len(key) + BATCH_OVERHEAD_BYTES > self._bytes_max:
+            raise WorkerError(
+                f"A state record of {len(value)} bytes does not fit {self._topics.state}: somebody's history is uncommon. "
+                "Raise record_bytes_max, and max.message.bytes of the topics with it (journey-stream topics check)."
+            )
+        return value
 
     def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
         change = caused.change

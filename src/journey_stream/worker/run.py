@@ -89,6 +89,7 @@ async def _until_signalled(parts: list[Router | Tasks]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    _log.info("started: %s", ", ".join(type(part).__name__.lower() for part in parts))
     running = [asyncio.create_task(part.run()) for part in parts]
     try:
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
