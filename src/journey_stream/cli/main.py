@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from journey_stream.cli import explain, model, replay, schemas, simulate, topics, worker
+from journey_stream.cli import demo, explain, model, replay, schemas, simulate, topics, worker
 from journey_stream.cli.errors import exit_code_of
 
 RUN, HISTORY, RULES = "Run", "History", "Rules and contracts"
@@ -24,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo", rich_help_panel=RUN)(demo.demo)
 app.command("worker", rich_help_panel=RUN)(worker.worker)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)

@@ -6,7 +6,7 @@ import pytest
 from journey_stream import __version__
 from tests.unit.cli.conftest import Run
 
-COMMANDS = ("worker", "topics", "replay", "simulate", "explain", "model", "schemas")
+COMMANDS = ("demo", "worker", "topics", "replay", "simulate", "explain", "model", "schemas")
 # What takes long to import, and so has no place on the way to `--help`.
 HEAVY = ("aiokafka", "faust", "mode", "pydantic", "yaml", "pandas", "pyarrow", "prometheus_client", "msgspec")
 

@@ -49,6 +49,10 @@ _fields = {
         st.integers(0, 2_000_000_000).map(str),
         st.integers(20_000_000_001, 4_000_000_000_000).map(str),
         st.floats(0, 2e9).map(repr),
+        st.datetimes().map(lambda instant: json.dumps(instant.isoformat(timespec="milliseconds") + "Z")),
+        st.from_regex(
+            r'"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]([.,:+][0-9]{3}){0,2}Z"', fullmatch=True
+        ),
         st.sampled_from(['"0001-01-01T00:00:00+01:00"', '"9999-12-31T23:59:59-01:00"', '"1970-01-01T00:00:00Z"']),
     ),
     "channel": _names,
