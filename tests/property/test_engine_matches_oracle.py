@@ -1,5 +1,6 @@
 """The engine, whatever the order of arrival, publishes the history that the slow oracle sees at once."""
 
+import os
 from random import Random
 
 import pytest
@@ -43,7 +44,7 @@ def expected(model: Model, records: list[TouchpointRecord], as_of: int) -> dict[
 
 @pytest.mark.parametrize("model", [tricky_model(), preset("six-stages")], ids=lambda m: m.name)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 120), days=st.sampled_from([3, 20, 90]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=int(os.environ.get("JOURNEY_EXAMPLES", "150")), deadline=None)
 def test_any_order_of_arrival_publishes_the_true_history(model: Model, seed: int, count: int, days: int) -> None:
     rng = Random(seed)
     records = random_touchpoints(rng, count, profiles=3, days=days)

@@ -18,6 +18,7 @@ from journey_stream.engine.limits import Limits
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.profile import Context, Profile
 from journey_stream.engine.publication import Counters
+from journey_stream.engine.timeline import INDEX
 from journey_stream.engine.touches import LONG_AGO, NEVER, Change, encode
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.log import Record, TouchpointRecord
@@ -130,7 +131,8 @@ class Partition:
             yield b"h" + profile_id.encode(), head
         for profile_id, parts in self._parts.items():
             for number, part in parts.items():
-                yield _part_key(profile_id, number), part
+                if number != INDEX:
+                    yield _part_key(profile_id, number), part
         yield _META_KEY, self._meta()
 
     def canonical(self) -> Iterator[tuple[str, bytes]]:

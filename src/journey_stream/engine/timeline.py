@@ -5,7 +5,8 @@ size, each a state record of its own: a part is written again only when touchpoi
 few hundred bytes of changelog however many touchpoints the profile holds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from zlib import crc32
 
 from journey_stream.engine.fold import Standing
 from journey_stream.engine.head import CHECKPOINT, Head, decode_standing
@@ -14,6 +15,13 @@ from journey_stream.engine.touches import NEVER, Touch, encode, pack, unpack_tou
 TAIL_MAX = 4
 PART_MAX = 16
 _COUNT_BYTES = 2
+
+INDEX = -1
+"""Number under which memory holds, beside the parts, four bytes of hash for each of their touchpoints, in order.
+
+It answers "never seen" for nearly every new touchpoint without a look into the parts. It is not stored.
+"""
+_HASH_BYTES = 4
 
 
 class Timeline:
@@ -44,11 +52,12 @@ class Timeline:
             for touch in self._tail():
                 if touch.id == event_id:
                     return touch
-        for place, number in enumerate(head.parts):
-            if needle in self.packed[number]:
-                for touch in self._part(place):
-                    if touch.id == event_id:
-                        return touch
+        if head.parts and _hash(event_id) in self._index():
+            for place, number in enumerate(head.parts):
+                if needle in self.packed[number]:
+                    for touch in self._part(place):
+                        if touch.id == event_id:
+                            return touch
         return None
 
     def append(self, touch: Touch) -> None:
@@ -99,7 +108,10 @@ class Timeline:
     def pop_oldest_part(self) -> list[Touch]:
         """Take the oldest part out, to be folded. Raises IndexError when there is none."""
         touches = self._part(0)
+        index = self.packed.get(INDEX)
         self._drop(0)
+        if index is not None:
+            self.packed[INDEX] = index[_HASH_BYTES * len(touches) :]
         self.head.held -= len(touches)
         return touches
 
@@ -117,6 +129,12 @@ class Timeline:
     def _part(self, place: int) -> list[Touch]:
         packed = self.packed[self.head.parts[place]]
         return unpack_touches(int.from_bytes(packed[:_COUNT_BYTES], "big"), packed[_COUNT_BYTES:])
+
+    def _index(self) -> bytes:
+        index = self.packed.get(INDEX)
+        if index is None:
+            index = self.packed[INDEX] = b"".join(_hashes(self._part(place)) for place in range(len(self.head.parts)))
+        return index
 
     def _tail(self) -> list[Touch]:
         return unpack_touches(self.head.tail_count, self.head.tail)
@@ -136,12 +154,19 @@ class Timeline:
         """Move all of the tail but its newest to the parts: a touchpoint is written twice at the most on its way."""
         head = self.head
         *moved, newest = self._tail()
-        place = len(head.parts) - 1
-        if head.parts and int.from_bytes(self.packed[head.parts[place]][:_COUNT_BYTES], "big") + len(moved) <= PART_MAX:
-            self._write(place, self._part(place) + moved)
+        newest_run = encode(newest)
+        run = head.tail[: -len(newest_run)]
+        index = self._index()
+        last = self.packed[head.parts[-1]] if head.parts else b""
+        held = int.from_bytes(last[:_COUNT_BYTES], "big")
+        if head.parts and held + len(moved) <= PART_MAX:
+            self._store(len(head.parts) - 1, held + len(moved), last[_COUNT_BYTES:] + run, moved[-1].at)
         else:
-            self._insert_part(place + 1, moved)
-        head.tail, head.tail_count = encode(newest), 1
+            head.parts.append(head.next_part)
+            head.next_part += 1
+            self._store(len(head.parts) - 1, len(moved), run, moved[-1].at)
+        self.packed[INDEX] = index + _hashes(moved)
+        head.tail, head.tail_count = newest_run, 1
 
     def _insert_into(self, place: int, part: list[Touch], touch: Touch) -> None:
         part.append(touch)
@@ -160,15 +185,20 @@ class Timeline:
         self._write(place, touches)
 
     def _write(self, place: int, touches: list[Touch]) -> None:
+        self.packed.pop(INDEX, None)
+        self._store(place, len(touches), pack(touches), touches[-1].at)
+
+    def _store(self, place: int, count: int, run: bytes, last_at: int) -> None:
         number = self.head.parts[place]
-        self.packed[number] = len(touches).to_bytes(_COUNT_BYTES, "big") + pack(touches)
+        self.packed[number] = count.to_bytes(_COUNT_BYTES, "big") + run
         self.touched.add(number)
         if place == 0:
-            self._schedule_fold(touches[-1].at)
+            self._schedule_fold(last_at)
 
     def _drop(self, place: int) -> None:
         number = self.head.parts.pop(place)
         del self.packed[number]
+        self.packed.pop(INDEX, None)
         self.touched.add(number)
         if place == 0:
             self._schedule_fold(self._part(0)[-1].at if self.head.parts else None)
@@ -176,6 +206,14 @@ class Timeline:
     def _schedule_fold(self, last_at: int | None) -> None:
         # A part may fold when no admissible touchpoint can reach it any more.
         self.head.folds_at = NEVER if last_at is None else last_at + self.holding_ms + 1
+
+
+def _hash(event_id: str) -> bytes:
+    return crc32(event_id.encode()).to_bytes(_HASH_BYTES, "big")
+
+
+def _hashes(touches: Iterable[Touch]) -> bytes:
+    return b"".join([_hash(touch.id) for touch in touches])
 
 
 def _key(touch: Touch) -> tuple[int, str]:

@@ -1,8 +1,9 @@
 """What a profile keeps of a touchpoint, and how it is packed.
 
 Values are arrays in MessagePack: short on the wire and quick to decode. A run of values is kept as their bytes in a
-row, so that adding one is a concatenation and nobody unpacks what he does not read. The structs are invisible to the garbage
-collector (`gc=False`): nothing in them can form a cycle, and scanning millions of them would cost more than the work.
+row, so that adding one is a concatenation and nobody unpacks what he does not read. The structs are invisible to the
+garbage collector (`gc=False`): nothing in them can form a cycle, and scanning millions of them would cost more than
+the work.
 """
 
 import msgspec
