@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from journey_stream.cli.errors import CommandError
@@ -37,36 +38,43 @@ class Found(NamedTuple):
 
 async def read_profile(settings: Settings, profile_id: str) -> Found:
     """Read the profile's partitions from their start to their end. Raises BrokerUnreachable, CommandError."""
+    key, topics = profile_id.encode(), settings.topics
     consumer = partition_consumer(settings, committed_only=True)
     try:
+        counts = await _partition_counts(settings, [topics.stage_changes, topics.profiles])
         await consumer.start()
-    except (KafkaError, OSError) as error:
-        await close_consumer(consumer)
-        raise BrokerUnreachable(settings.bootstrap_servers, str(error).strip().rstrip(".")) from error
-    try:
-        key = profile_id.encode()
-        topics = settings.topics
         messages = [
             StageChange.model_validate_json(value)
-            async for value in _values_of(consumer, topics.stage_changes, key)
+            async for value in _values_of(consumer, topics.stage_changes, counts, key)
             if value is not None
         ]
         view = None
-        async for value in _values_of(consumer, topics.profiles, key):
+        async for value in _values_of(consumer, topics.profiles, counts, key):
             view = None if value is None else ProfileView.model_validate_json(value)
         return Found(sorted(messages, key=lambda message: message.revision), view)
-    except KafkaError as error:
-        raise CommandError(f"cannot read from {', '.join(settings.bootstrap_servers)}: {error}") from error
+    except (KafkaError, OSError) as error:
+        raise BrokerUnreachable(settings.bootstrap_servers, str(error).strip().rstrip(".")) from error
     finally:
         await close_consumer(consumer)
 
 
-async def _values_of(consumer: Any, topic: str, key: bytes) -> AsyncIterator[bytes | None]:
+async def _partition_counts(settings: Settings, topics: list[str]) -> dict[str, int]:
+    # A description of topics by name would let some brokers create them, so all are listed.
+    admin = AIOKafkaAdminClient(**settings.client_options())
+    try:
+        await admin.start()
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+    finally:
+        await admin.close()
+    for topic in topics:
+        if topic not in counts:
+            raise CommandError(f"the topic {topic} does not exist; has a worker run with these settings?")
+    return counts
+
+
+async def _values_of(consumer: Any, topic: str, counts: dict[str, int], key: bytes) -> AsyncIterator[bytes | None]:
     """The values under `key`, from the oldest to the last that is committed now."""
-    partitions = consumer.partitions_for_topic(topic)
-    if not partitions:
-        raise CommandError(f"the topic {topic} does not exist; has a worker run with these settings?")
-    place = TopicPartition(topic, partition_for(key, len(partitions)))
+    place = TopicPartition(topic, partition_for(key, counts[topic]))
     consumer.assign([place])
     [start] = (await consumer.beginning_offsets([place])).values()
     [end] = (await consumer.end_offsets([place])).values()

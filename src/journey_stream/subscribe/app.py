@@ -46,8 +46,19 @@ def create_app(settings: Settings, name: str = "journey-subscriber", **options: 
         broker_credentials=_credentials(settings),
         topic_allow_declare=False,
         topic_disable_leader=True,
-        **{"consumer_auto_offset_reset": "earliest", "web_enabled": False, **options},
+        **(_defaults(settings) | options),
     )
+
+
+def _defaults(settings: Settings) -> dict[str, Any]:
+    session_seconds = settings.session_timeout_ms / 1000
+    return {
+        "consumer_auto_offset_reset": "earliest",
+        "web_enabled": False,
+        # Faust's own default leaves the partitions of a crashed worker alone for a minute.
+        "broker_session_timeout": session_seconds,
+        "broker_heartbeat_interval": session_seconds / 4,
+    }
 
 
 def output_topics(app: Any, settings: Settings) -> Topics:
