@@ -15,7 +15,8 @@ from typing import Self
 from journey_stream.worker.errors import WorkerError
 
 START_SECONDS_MAX = 30.0
-STOP_SECONDS_MAX = 10.0
+STOP_SECONDS_MAX = 1.0
+"""Saving its data takes it longer, and the data is about to be thrown away."""
 _POLL_SECONDS = 0.05
 
 

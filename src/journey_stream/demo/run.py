@@ -16,10 +16,8 @@ from journey_stream.demo.summary import Outcome, how_to_go_on, summary
 from journey_stream.demo.worker import WorkerProcess
 from journey_stream.events.times import DAY_MS
 from journey_stream.history.datasets import completejourney
-from journey_stream.history.record import HistoryRecord
 from journey_stream.journey.load import preset
 from journey_stream.worker.config import Settings
-from journey_stream.worker.positions import Positions
 from journey_stream.worker.replay import at_rate, end_history, replay
 from journey_stream.worker.topics import create_topics
 
@@ -29,6 +27,8 @@ LAST_LOOK_SECONDS = 2.0
 NEW_YEAR_MS = 1_483_228_800_000
 """2017-01-01, where the year on show begins. A few campaigns went out in the weeks before."""
 YEAR_MS = 365 * DAY_MS
+TOUCHPOINTS = 164_539
+"""In the data set. Only the pace depends on it."""
 INTERRUPTED = 130
 
 
@@ -57,57 +57,64 @@ class _Demo:
         self._seconds = seconds
 
     async def run(self) -> None:
-        # The data set is read while the broker and the worker start.
-        reading = asyncio.ensure_future(asyncio.to_thread(lambda: list(completejourney.records())))
         with tempfile.TemporaryDirectory(prefix="journey-demo-", ignore_cleanup_errors=True) as name:
             directory = Path(name)
             with logging_to(directory / "demo.log"):
-                self._print("Starting a Kafka broker and a worker, and reading a year of shopping …")
+                self._print("Starting a Kafka broker and a worker, and opening a year of shopping …")
                 async with EmbeddedBroker(directory) as broker:
                     worker = WorkerProcess(directory, broker.bootstrap)
                     await create_topics(worker.settings, history=True)
                     async with worker:
-                        await beside(self._watched(await reading, worker), worker.ended())
+                        try:
+                            await beside(self._watched(worker), worker.ended())
+                        except asyncio.CancelledError:
+                            self._print("Stopping the worker, then the broker …")
+                            raise
 
-    async def _watched(self, records: list[HistoryRecord], worker: WorkerProcess) -> None:
+    async def _watched(self, worker: WorkerProcess) -> None:
         settings = worker.settings
-        bootstrap = settings.bootstrap_servers[0]
         stages = tuple(stage.id for stage in preset(settings.model).stages)
-        board, pace = Board(stages, NEW_YEAR_MS, NEW_YEAR_MS + YEAR_MS), Pace()
+        board, pace = Board(stages, NEW_YEAR_MS, NEW_YEAR_MS + YEAR_MS), Pace(settings)
         show: Show = PlainLines(self._print, board, pace)
         if self._console.is_terminal:
-            show = LiveScreen(self._console, board, pace, bootstrap)
-        async with Positions(settings) as positions, Subscriber(settings, board) as subscriber:
+            show = LiveScreen(self._console, board, pace, settings.bootstrap_servers[0])
+        async with Subscriber(settings, board) as subscriber:
             with show.stage():
                 await beside(
-                    self._replayed(records, settings, pace, subscriber, show),
+                    self._replayed(settings, pace, subscriber, show),
                     subscriber.follow(),
-                    pace.watch(positions),
+                    pace.watch(),
                     show.run(),
                 )
         self.through = True
-        outcome = Outcome(len(records), pace.seconds, bootstrap, str(worker.config))
-        self._console.print(summary(board, outcome), highlight=False)
+        outcome = Outcome(
+            pace.sent,
+            pace.seconds,
+            settings.bootstrap_servers[0],
+            f"http://{settings.metrics_host}:{settings.metrics_port}/metrics",
+            str(worker.config),
+        )
+        self._console.print(summary(board, outcome), highlight=False, soft_wrap=True)
         if self._console.is_terminal:
-            self._console.print(how_to_go_on(outcome), highlight=False)
+            self._console.print(how_to_go_on(board, outcome), highlight=False, soft_wrap=True)
             await asyncio.Event().wait()
 
     async def _replayed(
         self,
-        records: list[HistoryRecord],
         settings: Settings,
         pace: Pace,
         subscriber: Subscriber,
         show: Show,
     ) -> None:
-        show.say("a year of 2,469 real households")
-        due = at_rate(len(records) / self._seconds) if self._seconds else None
-        await replay(settings, records, due=due, before_sending=pace.hold)
-        await end_history(settings, records[-1].occurred_at)
+        show.say("replaying a year of 2,469 real households")
+        due = at_rate(TOUCHPOINTS / self._seconds) if self._seconds else None
+        done = await replay(settings, completejourney.records(), due=due, before_sending=pace.hold)
+        pace.sent = done.sent
+        await end_history(settings, done.occurred_at)
         await pace.through()
         await subscriber.catch_up()
-        show.say("the year is through")
         if self._console.is_terminal:
+            show.say("the year is through")
             await asyncio.sleep(LAST_LOOK_SECONDS)
 
     def _print(self, line: str) -> None:

@@ -22,6 +22,8 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 SPARKS = " ▁▂▃▄▅▆▇█"
 WIDE = 96
 """From so many columns on there is room for the trend beside the stages."""
+VERY_WIDE = 120
+"""And from so many for the time of day and for longer names."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _stages(board: Board, width: int) -> list[Text]:
         row.append(f"{count:>6,}  ")
         row.append(f"{bar(count / most, bar_width):<{bar_width}}", style=style)
         if trend_width:
-            row.append("   " + sparkline(_thinned(board.trend.get(stage, []), trend_width)), QUIET)
+            row.append("   " + sparkline(_thinned(board.trend.get(stage, []), trend_width)), FAINT)
         rows.append(row)
     return rows
 
@@ -143,15 +145,17 @@ def _arrow(board: Board, from_stage: str | None, to_stage: str) -> Text:
 
 
 def _changes(board: Board, latest: Sequence[StageChange], rows: int, width: int) -> list[Text]:
-    longest = max((len(stage) for stage in board.stages), default=0)
-    move_width = min(2 * longest + 3, 26)
-    wide = width >= WIDE
+    lengths = sorted((len(stage) for stage in board.stages), reverse=True)
+    wide, very_wide = width >= WIDE, width >= VERY_WIDE
+    move_width = min(sum(lengths[:2]) + 3, 30) if wide else min(sum(lengths[:1]) + 2, 20)
     lines = []
     for change in latest[:rows]:
         line = Text(" " * MARGIN)
-        line.append(f"{change.entered_at:%d %b %H:%M}  " if wide else f"{change.entered_at:%d %b}  ", QUIET)
-        line.append(_cut(change.profile_id, 16 if wide else 14) + "  ")
+        line.append(f"{change.entered_at:%d %b %H:%M}  " if very_wide else f"{change.entered_at:%d %b}  ", QUIET)
+        line.append(_cut(change.profile_id, 20 if very_wide else 14) + "  ")
+        # Where there is little room, the reason says more than the stage before.
         move = _arrow(board, change.from_stage, change.to_stage)
+        move = move if wide else move[move.plain.index("→") :]
         move.truncate(move_width, overflow="ellipsis", pad=True)
         line.append_text(move)
         line.append("  " + change.because.text, QUIET)
@@ -172,17 +176,19 @@ def _footer(board: Board, gauges: Gauges, width: int) -> list[Text]:
     numbers = Text.assemble(
         _number(f"{gauges.per_second:,.0f}", "touchpoints/s"),
         _number(f"{gauges.behind:,}", f"waiting ({gauges.seconds_behind:.1f} s)"),
-        _number(f"{board.entered:,}", "changes"),
+        _number(f"{board.entered:,}", "stage changes"),
+    )
+    exceptions = Text.assemble(
         _number(f"{board.retracted:,}", "corrected"),
         _number(f"{board.dead_letters.total():,}", "dead letters"),
     )
-    place = Text(f"Kafka {gauges.bootstrap}   Ctrl-C ends", style=FAINT) if gauges.bootstrap else Text()
-    numbers.truncate(width - 2 * MARGIN, overflow="ellipsis")
-    return [_indented(Text("─" * (width - 2 * MARGIN), style=FAINT)), _indented(numbers), _indented(place)]
+    place = Text(f"Kafka {gauges.bootstrap}   Ctrl-C ends" if gauges.bootstrap else "", style=QUIET)
+    rule = Text("─" * (width - 2 * MARGIN), style=FAINT)
+    return [_indented(rule), _sides(numbers, Text(), width), _sides(exceptions, place, width)]
 
 
 def _number(value: str, unit: str) -> Text:
-    return Text.assemble((value, HEADING), (f" {unit}  ", QUIET))
+    return Text.assemble((value, HEADING), (f" {unit}   ", QUIET))
 
 
 def _heading(title: str, note: str) -> Text:

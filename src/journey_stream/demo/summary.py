@@ -1,6 +1,9 @@
 """What the demo leaves on the terminal: what happened, one journey with its reasons, and how to go on."""
 
+import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Group
 from rich.table import Table
@@ -15,33 +18,43 @@ BAR_WIDTH = 24
 
 @dataclass(frozen=True)
 class Outcome:
-    """Numbers of a replay that is through."""
+    """Numbers of a replay that is through, and where the system that it ran on is to be found."""
 
     touchpoints: int
     seconds: float
     bootstrap: str
+    metrics: str
     config: str
 
 
 def summary(board: Board, outcome: Outcome) -> Group:
-    """The whole summary."""
+    """What happened."""
     return Group(Text(), _numbers(board, outcome), Text(), _stages(board), Text(), _flows(board), Text(), _why(board))
 
 
-def how_to_go_on(outcome: Outcome) -> Group:
+def how_to_go_on(board: Board, outcome: Outcome) -> Group:
     """What to do while the system runs."""
-    commands = (
-        ("Why is a customer where she is?", f"journey-stream explain household-1 --config {outcome.config}"),
-        ("Subscribe with Faust", f"JOURNEY_BOOTSTRAP_SERVERS={outcome.bootstrap} {SUBSCRIBER}"),
-        ("Subscribe with anything", f"Kafka at {outcome.bootstrap}, topic journey.stage-changes, read_committed"),
+    journey = board.example()
+    profile = journey[0].profile_id if journey else "PROFILE"
+    steps = (
+        ("In another terminal", f"export JOURNEY_CONFIG={outcome.config}"),
+        ("Why is somebody in a stage?", f"{_command('journey-stream')} explain {profile}"),
+        ("React to stage changes", f"{_command('faust')} -A journey_stream.subscribe.app worker --loglevel info"),
+        ("Or read with any client", f"{outcome.bootstrap}, topic journey.stage-changes, isolation read_committed"),
+        ("Metrics", outcome.metrics),
     )
     lines = [Text("The system keeps running for you, until Ctrl-C.", style=HEADING)]
-    for question, command in commands:
-        lines += [Text(f"  {question}", style=QUIET), Text(f"    {command}", no_wrap=True, overflow="fold")]
+    lines += [Text.assemble((f"  {title:<29}", QUIET), what) for title, what in steps]
     return Group(Text(), *lines)
 
 
-SUBSCRIBER = "python -m journey_stream.subscribe.example worker"
+def _command(name: str) -> str:
+    """How to call a command of this installation: by its name, or by its path where the name would not find it."""
+    path = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    if found is not None and Path(found).resolve() == path.resolve():
+        return name
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _numbers(board: Board, outcome: Outcome) -> Text:

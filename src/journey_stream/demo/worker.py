@@ -39,7 +39,7 @@ class WorkerProcess:
         self.settings: Settings = load_settings(self.config, environ={})
 
     async def __aenter__(self) -> Self:
-        command = [sys.executable, "-m", "journey_stream.worker.run", str(self.config)]
+        command = [sys.executable, "-m", "journey_stream.cli.main", "worker", "--config", str(self.config)]
         # The demo's worker is the file's alone: variables meant for a production worker must not reach it.
         env = {name: value for name, value in os.environ.items() if not name.startswith("JOURNEY_")}
         self._process = spawn(command, self._log, env)

@@ -27,9 +27,18 @@ class Reading(NamedTuple):
         return max(0, self.sent - self.routed)
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing waits anywhere."""
+        return self.routed >= self.sent and self.applied >= self.logged
+
+    @property
     def waiting(self) -> int:
-        """Records that wait anywhere."""
-        return self.unrouted + max(0, self.logged - self.applied)
+        """About how many records wait anywhere.
+
+        The router commits its position some time after it wrote to the log, so in between a record seems to wait
+        twice; what was sent and not yet applied does not, but never forgets a dead letter. The smaller is right.
+        """
+        return min(self.unrouted + max(0, self.logged - self.applied), max(0, self.sent - self.applied))
 
 
 class Positions:

@@ -186,18 +186,21 @@ class _Sender:
 
 async def _chunks(records: Iterator[HistoryRecord], due: Due | None) -> AsyncIterator[list[HistoryRecord]]:
     """The records in chunks, each when it is due. Reading them blocks, so it happens in a thread."""
-    began = time.monotonic()
+    began: float | None = None
     waiting: deque[tuple[float, HistoryRecord]] = deque()
     count = 0
     ended = False
     while not ended or waiting:
         if not waiting:
             read = await asyncio.to_thread(lambda: list(islice(records, CHUNK_RECORDS)))
+            # Sorting or converting may take a while before the first record is there; that is no part of the replay.
+            began = time.monotonic() if began is None else began
             ended = len(read) < CHUNK_RECORDS
             for record in read:
                 waiting.append((due(record, count) if due else 0.0, record))
                 count += 1
             continue
+        assert began is not None
         ahead = began + waiting[0][0] - time.monotonic()
         if ahead > 0:
             await asyncio.sleep(max(ahead, SLICE_SECONDS))

@@ -9,6 +9,7 @@ from journey_stream.demo.screen import Gauges, bar, picture, sparkline, stage_st
 from journey_stream.demo.summary import Outcome, how_to_go_on, summary
 from tests.unit.demo.helpers import STAGES, board, change, view
 
+OUTCOME = Outcome(164_539, 60.0, "127.0.0.1:4711", "http://127.0.0.1:1/metrics", "/tmp/x/journey.yaml")
 GAUGES = Gauges("a year of 2,469 real households", 12_345.6, 4_000, 0.3, 131, "127.0.0.1:45123")
 
 
@@ -86,15 +87,18 @@ def test_the_summary_tells_numbers_flows_and_one_journey_with_its_reasons():
     for day, stage in enumerate(STAGES):
         shown.stage_changed(change("household-x", None, stage, day=day, text=f"Reason of {stage}"))
 
-    text = "\n".join(drawn(summary(shown, Outcome(164_539, 60.0, "127.0.0.1:1", "/tmp/journey.yaml")), 100, 60))
+    text = "\n".join(drawn(summary(shown, OUTCOME), 140, 60))
 
     assert "164,539 touchpoints of 40 households in 60 s (2,742/s)" in text
     assert "For example household-x" in text
     assert "Reason of advocacy (2 touchpoints cited)" in text
 
 
-def test_the_way_on_names_broker_and_configuration():
-    text = "\n".join(drawn(how_to_go_on(Outcome(1, 1.0, "127.0.0.1:4711", "/tmp/x/journey.yaml")), 200, 60))
+def test_the_way_on_names_broker_configuration_metrics_and_somebody_to_explain():
+    shown = board()
+    shown.stage_changed(change("household-7", None, "purchase"))
 
-    assert "127.0.0.1:4711" in text
-    assert "--config /tmp/x/journey.yaml" in text
+    text = "\n".join(drawn(how_to_go_on(shown, OUTCOME), 200, 60))
+
+    for expected in ("127.0.0.1:4711", "JOURNEY_CONFIG=/tmp/x/journey.yaml", "explain household-7", "/metrics"):
+        assert expected in text

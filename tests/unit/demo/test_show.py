@@ -3,6 +3,7 @@ import asyncio
 from journey_stream.demo.lifecycle import beside
 from journey_stream.demo.pace import Pace
 from journey_stream.demo.show import CALM_SECONDS, PlainLines, Ticker
+from journey_stream.worker.config import Settings
 from tests.unit.demo.helpers import board, change, view
 
 
@@ -24,7 +25,7 @@ async def test_without_a_terminal_each_month_is_one_line(monkeypatch):
     monkeypatch.setattr("journey_stream.demo.show.FRAME_SECONDS", 0.001)
     written: asyncio.Queue[str] = asyncio.Queue()
     shown = board()
-    lines = PlainLines(written.put_nowait, shown, Pace())
+    lines = PlainLines(written.put_nowait, shown, Pace(Settings()))
 
     async def two_months() -> None:
         shown.profile_changed(view("c1", "awareness", day=-3))
