@@ -25,22 +25,25 @@ SILENCE_MS = 2 * DAY_MS
 MODEL = """
 model: test-journey
 version: 1
-description: Three stages, a silence and a stage that settles.
+description: Four stages, the first of which settles, and two silences.
 stages:
-  - {id: interest, meaning: Looks at us, settle: 10m}
+  - {id: notice, meaning: Has heard of us, settle: 10m}
+  - {id: interest, meaning: Looks at us}
   - {id: decision, meaning: Is about to buy}
   - {id: purchase, meaning: Has bought}
 touchpoints:
-  view: {meaning: Looks at a product, match: [{channel: web, type: view}, {channel: email, type: opened}]}
+  opened: {meaning: Opens a mail, match: [{channel: email, type: opened}]}
+  view: {meaning: Looks at a product, match: [{channel: web, type: view}]}
   intent: {meaning: Wants to buy, match: [{channel: web, type: add_to_cart}, {channel: crm, type: quote}]}
   purchase: {meaning: Buys, match: [{channel: store, type: purchase}]}
 rules:
   - {id: bought, to: purchase, when: {touchpoint: purchase, where: {value: {gte: 10}}}, text: Bought for at least 10.}
   - {id: wants, to: decision, when: {any: [intent, {touchpoint: view, count: 3, within: 1d}]}, text: Wants it.}
   - {id: looks, to: interest, when: view, text: Looks at us.}
+  - {id: notices, to: notice, when: opened, text: Has heard of us.}
 inactivity:
   - {id: gone-quiet, in: [decision], nothing_for: 2d, of: any, to: interest, text: Nothing for two days.}
-  - {id: cold, in: [purchase], nothing_for: 2d, of: any, to: interest, text: Nothing for two days.}
+  - {id: cold, in: [interest, purchase], nothing_for: 2d, of: any, to: notice, text: Nothing for two days.}
 moves: {forward: any, back: inactivity, win_back: any}
 """
 
@@ -54,7 +57,8 @@ class Sent(NamedTuple):
     partition: int
     timestamp: int
     key: bytes | None
-    value: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Published(NamedTuple):

@@ -33,6 +33,10 @@ def write_config(directory: Path, bootstrap: str, prefix: str, **values: Any) ->
     return path
 
 
+def change_config(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 def read_config(path: Path) -> Settings:
     return load_settings(path, environ={})
 

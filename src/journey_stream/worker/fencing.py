@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from journey_stream.worker.clients import abandon_producer, close_producer, transactional_producer
@@ -49,8 +49,8 @@ class TaskProducer:
                 await self._commit(self._producer, messages)
         except ProducerFenced as error:
             raise Fenced(f"task {self._partition} was taken over") from error
-        except (KafkaError, TimeoutError, AssertionError, OSError) as error:
-            # aiokafka reports a producer that is already fenced, or a state it cannot leave, by an AssertionError.
+        except (KafkaError, IllegalOperation, TimeoutError, AssertionError, OSError) as error:
+            # A producer that was fenced between two steps says only that the second is not possible now.
             fatal = self._fatal_error()
             if isinstance(fatal, ProducerFenced):
                 raise Fenced(f"task {self._partition} was taken over") from error
@@ -71,21 +71,31 @@ class TaskProducer:
     async def _commit(self, producer: AIOKafkaProducer, messages: Mapping[str, Sequence[Message]]) -> None:
         built = {topic: build(producer, queue) for topic, queue in messages.items()}
         await producer.begin_transaction()
-        sent: list[asyncio.Future[Any]] = []
-        # The first batch of every topic goes out in one request; only what is left over has to wait.
-        for turn in range(max(map(len, built.values()), default=0)):
-            for topic, batches in built.items():
-                if turn < len(batches):
-                    sent.append(await producer.send_batch(batches[turn], topic, partition=self._partition))
-        # aiokafka commits even if a batch of the transaction has failed, so each has to be looked at first.
-        for result in await asyncio.gather(*sent, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+        # aiokafka commits even if a batch of the transaction has failed: all of them have to be acknowledged first.
+        await send_batches(producer, [(topic, self._partition, batches) for topic, batches in built.items()])
         await producer.commit_transaction()
 
     def _fatal_error(self) -> BaseException | None:
         sender = self._producer and self._producer._sender.sender_task  # noqa: SLF001 - nothing public tells it
         return sender.exception() if sender and sender.done() and not sender.cancelled() else None
+
+
+async def send_batches(producer: AIOKafkaProducer, queues: Sequence[tuple[str, int, Sequence[BatchBuilder]]]) -> None:
+    """Write Kafka batches per topic and partition, and return when all are acknowledged. Raises what the first did."""
+    sent: list[asyncio.Future[Any]] = []
+    try:
+        # The first batch of every queue goes out in one request; only what is left over has to wait.
+        for turn in range(max((len(batches) for _, _, batches in queues), default=0)):
+            for topic, partition, batches in queues:
+                if turn < len(batches):
+                    sent.append(await producer.send_batch(batches[turn], topic, partition=partition))
+    except Exception:
+        for future in sent:
+            future.cancel()
+        raise
+    for result in await asyncio.gather(*sent, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 def build(producer: AIOKafkaProducer, messages: Sequence[Message]) -> list[BatchBuilder]:

@@ -73,7 +73,7 @@ class Outbox:
     def _within_bounds(self, key: bytes, value: bytes | None) -> bytes | None:
         if value is not None and len(value) + len(key) + BATCH_OVERHEAD_BYTES > self._bytes_max:
             raise WorkerError(
-                f"A state record of {len(value)} bytes does not fit {self._topics.state}: somebody's history is uncommon. "
+                f"A state record of {len(value)} bytes does not fit {self._topics.state}. "
                 "Raise record_bytes_max, and max.message.bytes of the topics with it (journey-stream topics check)."
             )
         return value

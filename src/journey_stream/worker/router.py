@@ -9,10 +9,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalOperation, IllegalStateError, KafkaError
 
 from journey_stream.worker.clients import (
     abandon_producer,
@@ -23,7 +22,7 @@ from journey_stream.worker.clients import (
 )
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, not_permitted
-from journey_stream.worker.fencing import build
+from journey_stream.worker.fencing import build, send_batches
 from journey_stream.worker.merge import Merge
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Message
@@ -73,7 +72,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._live_or_stop()
             except PERMISSION_ERRORS as error:
                 raise not_permitted(error, self._settings) from error
-            except (KafkaError, TimeoutError, OSError) as error:
+            except (KafkaError, IllegalOperation, ConsumerStoppedError, TimeoutError, OSError) as error:
                 self._metrics.restarts.labels("router").inc()
                 long_life = time.monotonic() - born > LONG_LIFE_SECONDS
                 pause = RETRY_SECONDS_MIN if long_life else min(pause * 2, RETRY_SECONDS_MAX)
@@ -196,14 +195,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             *((topics.dead_letters, partition, messages) for partition, messages in routed.dead_letters.items()),
         ]
         built = [(topic, partition, build(producer, messages)) for topic, partition, messages in queues]
-        sent: list[asyncio.Future[Any]] = []
-        for turn in range(max((len(batches) for _, _, batches in built), default=0)):
-            for topic, partition, batches in built:
-                if turn < len(batches):
-                    sent.append(await producer.send_batch(batches[turn], topic, partition=partition))
-        for result in await asyncio.gather(*sent, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+        await send_batches(producer, built)
         if generation == self._generation:
             self._acked.update(ends)
         self._count(routed)

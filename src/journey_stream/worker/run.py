@@ -56,16 +56,8 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
 
 
 def read_model(name: str) -> Model:
-    """A preset by its name, or the model file at a path. Raises ModelError or WorkerError."""
-    if name in PRESETS:
-        return preset(name)
-    try:
-        return load_model(Path(name))
-    except OSError as error:
-        raise WorkerError(
-            f"The journey model {name} cannot be read ({error.strerror}). Set `model` (JOURNEY_MODEL) to the path of a "
-            f"model file, or to one of the presets: {', '.join(PRESETS)}."
-        ) from error
+    """A preset by its name, or the model file at a path. Raises ModelError."""
+    return preset(name) if name in PRESETS else load_model(Path(name))
 
 
 def start(settings: Settings, role: Role = "all") -> int:
