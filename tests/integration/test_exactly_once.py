@@ -116,7 +116,7 @@ async def _feed(settings: Settings, sent: list[Sent], seconds: float) -> None:
     slices = 200
     size = -(-len(sent) // slices)
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers[0], enable_idempotence=True, request_timeout_ms=10_000
+        bootstrap_servers=settings.bootstrap_servers[0], enable_idempotence=True, request_timeout_ms=60_000
     )
     started = time.monotonic()
     async with producer:
