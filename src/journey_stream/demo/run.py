@@ -94,9 +94,9 @@ class _Demo:
             f"http://{settings.metrics_host}:{settings.metrics_port}/metrics",
             str(worker.config),
         )
-        self._console.print(summary(board, outcome), highlight=False, soft_wrap=True)
+        self._console.print(summary(board, outcome), highlight=False, soft_wrap=not self._console.is_terminal)
         if self._console.is_terminal:
-            self._console.print(how_to_go_on(board, outcome), highlight=False, soft_wrap=True)
+            self._console.print(how_to_go_on(board, outcome), highlight=False)
             await asyncio.Event().wait()
 
     async def _replayed(

