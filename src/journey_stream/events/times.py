@@ -27,10 +27,4 @@ def from_ms(ms: int) -> datetime:
 
 def rfc3339(ms: int) -> str:
     """`2026-01-31T09:30:00.000Z`. Raises OverflowError outside the years 1 to 9999."""
-    instant = EPOCH + timedelta(milliseconds=ms)
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z" if instant.year > 999 else _early(instant, ms)
-
-
-def _early(instant: datetime, ms: int) -> str:
-    # strftime leaves the zeros of a year before 1000 to the platform.
-    return f"{instant.year:04d}-{instant:%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:-6] + "Z"

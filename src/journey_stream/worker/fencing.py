@@ -16,10 +16,12 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from journey_stream.worker.clients import abandon_producer, close_producer, transactional_producer
 from journey_stream.worker.config import Settings
+from journey_stream.worker.dead_letters import Header
 from journey_stream.worker.errors import Fenced, Uncertain
-from journey_stream.worker.outbox import Message
+from journey_stream.worker.outbox import Message, Row
 
 OPEN_SECONDS_MAX = 60.0
+_NO_HEADERS: list[Header] = []
 
 
 class TaskProducer:
@@ -98,14 +100,16 @@ async def send_batches(producer: AIOKafkaProducer, queues: Sequence[tuple[str, i
             raise result
 
 
-def build(producer: AIOKafkaProducer, messages: Sequence[Message]) -> list[BatchBuilder]:
+def build(producer: AIOKafkaProducer, messages: Sequence[Row]) -> list[BatchBuilder]:
     """Kafka batches that hold `messages` in order."""
     batch = producer.create_batch()
     batches = [batch]
+    append = batch.append
     for key, value, some_headers, timestamp in messages:
-        headers = list(some_headers)  # aiokafka takes nothing but a list
-        if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+        headers = list(some_headers) if some_headers else _NO_HEADERS  # aiokafka takes nothing but a list
+        if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
             batch = producer.create_batch()
             batches.append(batch)
-            batch.append(timestamp=timestamp, key=key, value=value, headers=headers)
+            append = batch.append
+            append(timestamp=timestamp, key=key, value=value, headers=headers)
     return batches

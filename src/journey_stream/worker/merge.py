@@ -9,7 +9,7 @@ counts until it does.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
@@ -43,23 +43,32 @@ class _Queue(Generic[R]):
         self.lagging = True
         self.fetched_at = now
 
-    def add(self, records: Iterable[R], now_ms: int) -> None:
+    def add(self, records: Sequence[R], now_ms: int) -> None:
+        if not records:
+            return
+        times = [record.timestamp for record in records]
+        if not (self.until <= times[0] and times[-1] <= now_ms and times == sorted(times)):
+            times = self._in_order(times, now_ms)
+        self.times += times
+        self.records += records
+        self.size_bytes += sum([len(record.value or b"") for record in records])
+        self.until = times[-1]
+
+    def _in_order(self, times: list[int], now_ms: int) -> list[int]:
+        """Within a partition the order stays; a time that is missing or impossible says nothing."""
         until = self.until
-        for record in records:
-            # Within a partition the order stays. A time that is missing or impossible says nothing.
-            at = record.timestamp
+        ordered = []
+        for at in times:
             if until < at <= now_ms:
                 until = at
-            self.times.append(until)
-            self.records.append(record)
-            self.size_bytes += len(record.value or b"")
-        self.until = until
+            ordered.append(until)
+        return ordered
 
     def take(self, bound: int) -> tuple[list[int], list[R]]:
         count = bisect_right(self.times, bound)
         times, records = self.times[:count], self.records[:count]
         del self.times[:count], self.records[:count]
-        self.size_bytes = sum(len(record.value or b"") for record in self.records) if self.records else 0
+        self.size_bytes = sum([len(record.value or b"") for record in self.records])
         return times, records
 
 
@@ -95,12 +104,8 @@ class Merge(Generic[P, R]):
         for partition, queue in self._queues.items():
             if queue.records and queue.times[0] <= bound:
                 times, records = queue.take(bound)
-                taken.append(zip(times, repeat(partition), records, strict=False))
-        if not taken:
-            return []
-        merged = list(chain.from_iterable(taken))
-        if len(taken) > 1:
-            merged.sort(key=itemgetter(0))
+                taken.append(list(zip(times, repeat(partition), records, strict=False)))
+        merged = taken[0] if len(taken) == 1 else sorted(chain.from_iterable(taken), key=itemgetter(0))
         return [(partition, record) for _, partition, record in merged]
 
     def is_full(self, partition: P) -> bool:

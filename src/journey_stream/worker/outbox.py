@@ -26,6 +26,10 @@ _HEADER_OVERHEAD_BYTES = 2 * 5
 _PROFILE_HEADERS: tuple[Header, ...] = (("content-type", b"application/json"),)
 
 
+Row = tuple[bytes | None, bytes | None, Sequence[Header], int | None]
+"""A message where millions are made in a loop and a name would cost as much as the rest: see `Message`."""
+
+
 class Message(NamedTuple):
     """One record to write. `timestamp` None means the time of writing, so that retention counts from there."""
 

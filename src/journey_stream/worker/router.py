@@ -25,7 +25,7 @@ from journey_stream.worker.errors import PERMISSION_ERRORS, not_permitted
 from journey_stream.worker.fencing import build, send_batches
 from journey_stream.worker.merge import Merge
 from journey_stream.worker.metrics import Metrics
-from journey_stream.worker.outbox import Message
+from journey_stream.worker.outbox import Row
 from journey_stream.worker.routing import Routed, Routing
 
 POLL_MS = 200
@@ -190,7 +190,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         self, producer: AIOKafkaProducer, routed: Routed, ends: dict[TopicPartition, int], generation: int
     ) -> None:
         topics = self._settings.topics
-        queues: list[tuple[str, int, list[Message]]] = [
+        queues: list[tuple[str, int, list[Row]]] = [
             *((topics.log, partition, messages) for partition, messages in routed.log.items()),
             *((topics.dead_letters, partition, messages) for partition, messages in routed.dead_letters.items()),
         ]

@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from journey_stream.events.admission import Refused, read_touchpoint
+from journey_stream.events.admission import Admitted, Refused, read_touchpoint
 from journey_stream.events.log import Source, encode_touchpoint
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header
 from journey_stream.worker.murmur import partition_for
-from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES, Message, dead_letter_message
+from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES, Row, dead_letter_message
 
 _SURELY_FITS_BYTES = 2_000
 
@@ -37,8 +37,8 @@ class SourceRecord(Protocol):
 class Routed(NamedTuple):
     """Messages per partition of the log, messages per partition of the dead letters, and what was counted."""
 
-    log: dict[int, list[Message]]
-    dead_letters: dict[int, list[Message]]
+    log: dict[int, list[Row]]
+    dead_letters: dict[int, list[Row]]
     admitted: Counter[str]
     refused: Counter[tuple[str, Reason]]
 
@@ -54,34 +54,34 @@ class Routing:
 
     def route(self, records: Sequence[SourceRecord], now_ms: int) -> Routed:
         """Where each record goes. `now_ms` is the router's clock: no arrival is later than that."""
-        log: defaultdict[int, list[Message]] = defaultdict(list)
-        letters: defaultdict[int, list[Message]] = defaultdict(list)
-        admitted: Counter[str] = Counter()
+        log: defaultdict[int, list[Row]] = defaultdict(list)
+        letters: defaultdict[int, list[Row]] = defaultdict(list)
+        admitted = Counter([record.topic for record in records])
         refused: Counter[tuple[str, Reason]] = Counter()
         partitions, bytes_max = self._partitions, self._bytes_max
         for record in records:
             found = read_touchpoint(record.value)
-            if not isinstance(found, Refused):
+            if isinstance(found, Admitted):
                 key = found.profile_id.encode()
                 source = Source(record.topic, record.partition, record.offset)
                 value = encode_touchpoint(found, source, record.key)
-                timestamp = record.timestamp
-                if not 0 <= timestamp <= now_ms:
-                    timestamp = now_ms
                 if len(value) < _SURELY_FITS_BYTES or BATCH_OVERHEAD_BYTES + len(key) + len(value) <= bytes_max:
+                    timestamp = record.timestamp
+                    if not 0 <= timestamp <= now_ms:
+                        timestamp = now_ms
                     headers = _passed_on(record.headers) if record.headers else ()
-                    log[partition_for(key, partitions)].append(Message(key, value, headers, timestamp))
-                    admitted[record.topic] += 1
+                    log[partition_for(key, partitions)].append((key, value, headers, timestamp))
                     continue
                 found = Refused(
                     Reason.RECORD_TOO_LARGE, f"{len(value)} bytes with key and envelope; at most {bytes_max}"
                 )
+            admitted[record.topic] -= 1
             refused[record.topic, found.reason] += 1
             partition = record.partition % self._dead_letter_partitions
             letters[partition].append(self._dead_letter(record, found))
-        return Routed(log, letters, admitted, refused)
+        return Routed(log, letters, +admitted, refused)
 
-    def _dead_letter(self, record: SourceRecord, found: Refused) -> Message:
+    def _dead_letter(self, record: SourceRecord, found: Refused) -> Row:
         letter = DeadLetter(
             found.reason,
             found.detail,
