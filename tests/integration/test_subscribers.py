@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from journey_stream.worker.config import Settings
 from journey_stream.worker.topics import create_topics
@@ -140,6 +140,32 @@ async def test_a_faust_subscriber_sees_nothing_of_an_aborted_transaction(journey
 
     with FaustWorker(journey.config, tmp_path / "subscriber") as worker:
         await worker.reacted(*(f"act c{number} awareness" for number in range(8)), in_any_order=True)
+
+
+async def test_a_faust_subscriber_commits_its_position_behind_many_small_transactions(
+    journey: Journey, tmp_path: Path
+) -> None:
+    count = 300
+    settings = journey.settings
+    options = {"bootstrap_servers": settings.bootstrap_servers[0]}
+    async with AIOKafkaProducer(
+        **options, transactional_id=f"{settings.topic_prefix}many", retry_backoff_ms=5
+    ) as producer:
+        for number in range(1, count + 1):
+            async with producer.transaction():
+                value = change(number, f"x{number}").model_dump_json().encode()
+                await producer.send(settings.topics.stage_changes, value, b"c1", partition=0)
+
+    place = TopicPartition(settings.topics.stage_changes, 0)
+    group = f"{settings.application_id}-subscriber"
+    async with AIOKafkaConsumer(**options, group_id=group, enable_auto_commit=False) as consumer:
+        with FaustWorker(journey.config, tmp_path / "subscriber") as worker:
+            await worker.reacted(*["act c1 decision"] * count)
+            deadline = time.monotonic() + DEADLINE_SECONDS
+            # The end is behind the marker of the last transaction, which a position cannot pass before a message does.
+            while (await consumer.committed(place) or 0) < 2 * count - 1:
+                assert time.monotonic() < deadline, await consumer.committed(place)
+                await asyncio.sleep(0.1)
 
 
 async def test_a_history_is_explained_with_its_reasons_and_corrections(journey: Journey) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from faust.exceptions import ValueDecodeError
+from faust.types import TP
 
 from journey_stream.events.decisions import ProfileChanged
 from journey_stream.events.outputs import ProfileView, StageChange
@@ -72,3 +73,16 @@ def test_importing_the_app_module_reads_no_settings_and_makes_no_file(tmp_path: 
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, env={"JOURNEY_PARTITIONS": "broken"})
 
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_gap_that_a_transaction_leaves_does_not_hold_up_the_position(tmp_path: Path) -> None:
+    consumer = create_app(SETTINGS, datadir=tmp_path, store="memory://").consumer
+    place = TP("shop.stage-changes", 0)
+    read = 2
+
+    for offset in (3, 5, 8, 10):  # 4, 6, 7 and 9 are markers
+        await consumer._add_gap(place, read + 1, offset)
+        read = offset
+        consumer._acked[place].append(offset)
+
+    assert consumer._new_offset(place) == 11
