@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from journey_stream.worker.config import Settings
 from journey_stream.worker.topics import create_topics
 from tests.integration.faults import Cluster
 from tests.integration.journeys import MODEL, Sent, Truth, touchpoints, truth
 from tests.integration.reading import aborted_records, published, read_all, state_of, views
-from tests.integration.workers import read_config, until, write_config
+from tests.integration.workers import create, read_config, until, write_config
 from tests.support.kafka import KafkaBroker
 
 SESSION_SECONDS = 3
@@ -82,12 +82,8 @@ async def _prepared(directory: Path, broker: KafkaBroker) -> Settings:
         batch_records_max=500,
     )
     settings = read_config(config)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
-    await admin.create_topics(
-        [NewTopic(name, count, 1, topic_configs={"retention.ms": "-1"}) for name, count in SOURCES.items()]
-    )
-    await admin.close()
+    sources = [NewTopic(name, count, 1, topic_configs={"retention.ms": "-1"}) for name, count in SOURCES.items()]
+    await create(broker.bootstrap, sources)
     await create_topics(settings, history=True)
     return settings
 

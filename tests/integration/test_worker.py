@@ -23,7 +23,7 @@ from journey_stream.worker.topics import create_topics
 from tests.integration.journeys import DAY_MS, MODEL, SILENCE_MS, Sent, model
 from tests.integration.reading import published, read_all, state_of, views
 from tests.integration.running import read, running, send, until_reported
-from tests.integration.workers import Worker, change_config, read_config, write_config
+from tests.integration.workers import Worker, change_config, create, read_config, write_config
 from tests.support.kafka import Broker
 
 HUGE_BYTES = 10_000_000
@@ -42,16 +42,12 @@ async def config(broker: Broker, prefix: str, tmp_path: Path) -> Path:
         model=str(tmp_path / "model.yaml"),
     )
     settings = read_config(path)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
-    await admin.start()
     web_configs = {
         "max.message.bytes": "12000000",
         "retention.ms": "-1",
         "message.timestamp.after.max.ms": str(2**63 - 1),
     }
-    web = NewTopic(settings.sources[0], 3, 1, topic_configs=web_configs)
-    await admin.create_topics([web])
-    await admin.close()
+    await create(broker.bootstrap, [NewTopic(settings.sources[0], 3, 1, topic_configs=web_configs)])
     await create_topics(settings, history=True)
     return path
 

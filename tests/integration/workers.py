@@ -8,8 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
 
 from journey_stream.worker.config import Settings
 from journey_stream.worker.config_file import load_settings
@@ -39,6 +43,21 @@ def change_config(path: Path, **values: Any) -> None:
 
 def read_config(path: Path) -> Settings:
     return load_settings(path, environ={})
+
+
+async def create(bootstrap: str, topics: Sequence[NewTopic], seconds_max: float = 30.0) -> None:
+    """Create topics; a broker that has just started refuses for a moment."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        deadline, wanted, errors = until(seconds_max), list(topics), [(topics[0].name, -1, "")]
+        while errors:
+            assert time.monotonic() < deadline, errors
+            answer = await admin.create_topics(wanted)
+            errors = [error for error in answer.topic_errors if error[1] not in {0, TopicAlreadyExistsError.errno}]
+            wanted = [topic for topic in wanted if topic.name in {name for name, _, _ in errors}]
+    finally:
+        await admin.close()
 
 
 class Worker:

@@ -1,6 +1,7 @@
 """Instants are whole milliseconds since the Unix epoch inside, RFC 3339 in UTC outside."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -27,4 +28,12 @@ def from_ms(ms: int) -> datetime:
 
 def rfc3339(ms: int) -> str:
     """`2026-01-31T09:30:00.000Z`. Raises OverflowError outside the years 1 to 9999."""
-    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    day, rest = divmod(ms, DAY_MS)
+    clock = rest // HOUR_MS, rest // MINUTE_MS % 60, rest // SECOND_MS % 60, rest % SECOND_MS
+    return "%sT%02d:%02d:%02d.%03dZ" % (_date(day), *clock)  # noqa: UP031 - two thirds of an f-string's time
+
+
+@lru_cache(maxsize=4_096)
+def _date(day: int) -> str:
+    # Most instants of a batch lie within a few days, and formatting a date costs more than all the rest.
+    return (EPOCH + timedelta(days=day)).date().isoformat()
