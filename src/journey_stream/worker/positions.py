@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import WorkerError
+
+# A broker that has just started, or moved a group, cannot tell its offsets for a moment.
+_NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
 
 class Reading(NamedTuple):
@@ -53,8 +60,8 @@ class Positions:
         self.log_partitions = 0
 
     async def __aenter__(self) -> Self:
-        await self._admin.start()
         try:
+            await self._admin.start()
             await self._consumer.start()
             await self._find_partitions()
         except BaseException:
@@ -72,11 +79,14 @@ class Positions:
         await self._admin.close()
 
     async def read(self) -> Reading:
-        """One reading. What is applied is read first, so that nothing seems to be applied before it was sent."""
-        log = self._settings.topics.log
-        applied = await self._committed(self._settings.tasks_group, [log])
-        logged = await self._ends({log: self.log_partitions})
-        routed = await self._committed(self._settings.router_group, self.sources)
+        """One reading; a group that cannot be asked yet has read nothing.
+
+        What is applied is read first, so that nothing seems to be applied before it was sent.
+        """
+        log = {self._settings.topics.log: self.log_partitions}
+        applied = await self._reached(self._settings.tasks_group, log)
+        logged = await self._ends(log)
+        routed = await self._reached(self._settings.router_group, self.sources)
         sent = await self._ends(self.sources)
         return Reading(sent, routed, logged, applied)
 
@@ -90,11 +100,19 @@ class Positions:
         self.sources = {topic: described[topic] for topic in self._settings.sources}
         self.log_partitions = described[self._settings.topics.log]
 
-    async def _committed(self, group: str, topics: Iterable[str]) -> int:
-        offsets: dict[TopicPartition, Any] = await self._admin.list_consumer_group_offsets(group)
-        wanted = set(topics)
-        return sum(max(0, found.offset) for place, found in offsets.items() if place.topic in wanted)
+    async def _reached(self, group: str, partitions: dict[str, int]) -> int:
+        """Where the group stands: at the beginning of a partition that it has not read."""
+        places = _places(partitions)
+        beginnings = await self._consumer.beginning_offsets(places)
+        try:
+            committed: dict[TopicPartition, Any] = await self._admin.list_consumer_group_offsets(group)
+        except _NOT_YET:
+            committed = {}
+        return sum(max(beginnings[place], committed[place].offset if place in committed else 0) for place in places)
 
     async def _ends(self, partitions: dict[str, int]) -> int:
-        places = [TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)]
-        return sum((await self._consumer.end_offsets(places)).values())
+        return sum((await self._consumer.end_offsets(_places(partitions))).values())
+
+
+def _places(partitions: dict[str, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)]

@@ -13,11 +13,11 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, RequestTimedOutError
 
 from journey_stream.events.admission import Admitted, read_touchpoint
 from journey_stream.events.log import encode_as_of
@@ -26,8 +26,10 @@ from journey_stream.history.record import HistoryRecord, Problem, ReportProblem
 from journey_stream.worker.broker_errors import BrokerUnreachable
 from journey_stream.worker.clients import close_producer, idempotent_producer
 from journey_stream.worker.config import Settings
-from journey_stream.worker.errors import WorkerError
+from journey_stream.worker.errors import PERMISSION_ERRORS, WorkerError, not_permitted
+from journey_stream.worker.fencing import build, send_batches
 from journey_stream.worker.murmur import partition_for
+from journey_stream.worker.outbox import Message, message_bytes
 from journey_stream.worker.positions import Positions
 
 CHUNK_RECORDS = 500
@@ -88,7 +90,9 @@ async def replay(
     for a message is reported and left out. Raises WorkerError, BrokerUnreachable and what reading `records` raises.
     """
     async with _broker_errors(settings), Positions(settings) as positions, _producer(settings) as producer:
-        sender = _Sender(producer, positions.sources, _Route(settings.sources, topic), report)
+        sender = _Sender(
+            producer, positions.sources, _Route(settings.sources, topic), settings.record_bytes_max, report
+        )
         async for chunk in _chunks(iter(records), due):
             if before_sending is not None:
                 await before_sending(sender.progress.sent)
@@ -144,44 +148,36 @@ class _Sender:
         producer: AIOKafkaProducer,
         partitions: dict[str, int],
         route: _Route,
+        bytes_max: int,
         report: ReportProblem,
     ) -> None:
         self.progress = Progress()
         self._producer = producer
         self._partitions = partitions
         self._route = route
+        self._bytes_max = bytes_max
         self._report = report
 
     async def send(self, chunk: list[HistoryRecord]) -> None:
-        batches: dict[tuple[str, int], Any] = {}
-        full: list[tuple[tuple[str, int], Any]] = []
+        queues: dict[tuple[str, int], list[Message]] = {}
         left_out = 0
         for record in chunk:
-            key = _key(record.value)
-            topic = self._route(record.value)
-            place = topic, partition_for(key, self._partitions[topic]) if key is not None else 0
-            for _ in range(2):
-                batch = batches.get(place) or batches.setdefault(place, self._producer.create_batch())
-                added = batch.append(key=key, value=record.value, timestamp=_timestamp(record.occurred_at))
-                if added is not None or batch.record_count() == 0:
-                    break
-                full.append((place, batches.pop(place)))
-            if added is None:
+            message = Message(_key(record.value), record.value, timestamp=_timestamp(record.occurred_at))
+            if message_bytes(message) > self._bytes_max:
                 left_out += 1
-                self._report(_too_large(record))
-        sent = [await self._write(place, batch) for place, batch in [*full, *batches.items()] if batch.record_count()]
-        await asyncio.gather(*sent)
+                self._report(_too_large(record, self._bytes_max))
+                continue
+            topic = self._route(record.value)
+            partition = 0 if message.key is None else partition_for(message.key, self._partitions[topic])
+            queues.setdefault((topic, partition), []).append(message)
+        built = [(*place, build(self._producer, messages)) for place, messages in queues.items()]
+        await send_batches(self._producer, built)
         done = self.progress
         self.progress = Progress(
             done.sent + len(chunk) - left_out,
             done.left_out + left_out,
             chunk[-1].occurred_at,
         )
-
-    async def _write(self, place: tuple[str, int], batch: Any) -> Awaitable[Any]:
-        batch.close()
-        written: Awaitable[Any] = await self._producer.send_batch(batch, place[0], partition=place[1])
-        return written
 
 
 async def _chunks(records: Iterator[HistoryRecord], due: Due | None) -> AsyncIterator[list[HistoryRecord]]:
@@ -223,8 +219,8 @@ def _timestamp(at: int) -> int:
     return max(0, at)
 
 
-def _too_large(record: HistoryRecord) -> Problem:
-    detail = f"{len(record.value)} bytes do not fit into one message; the record was left out"
+def _too_large(record: HistoryRecord, bytes_max: int) -> Problem:
+    detail = f"{len(record.value)} bytes do not fit into a message of {bytes_max}; the record was left out"
     return Problem(record.origin, record.position, Reason.RECORD_TOO_LARGE.value, detail)
 
 
@@ -242,5 +238,9 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 async def _broker_errors(settings: Settings) -> AsyncIterator[None]:
     try:
         yield
-    except KafkaError as error:
+    except PERMISSION_ERRORS as error:
+        raise not_permitted(error, settings) from error
+    except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError) as error:
         raise BrokerUnreachable(settings.bootstrap_servers, str(error) or type(error).__name__) from error
+    except KafkaError as error:
+        raise WorkerError(f"Kafka did not take the records: {str(error) or type(error).__name__}") from error
