@@ -14,6 +14,7 @@ from journey_stream.engine.partition import Partition
 from journey_stream.worker.config import Settings
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.router import Router
+from journey_stream.worker.task import State
 from journey_stream.worker.tasks import Tasks
 from tests.integration.journeys import Sent, model
 
@@ -80,3 +81,14 @@ async def until_reported(settings: Settings, partition: int, seconds_max: float 
                 return
             await asyncio.sleep(0.1)
     raise AssertionError(f"no progress reported within {seconds_max:.0f} s")
+
+
+async def until_running(metrics: Metrics, tasks: int, seconds_max: float = 30.0) -> None:
+    """Return when a worker reports exactly so many tasks as running, and none in any other state."""
+    deadline = time.monotonic() + seconds_max
+    while time.monotonic() < deadline:
+        found = {state: metrics.registry.get_sample_value("journey_tasks", {"state": state}) for state in State}
+        if found == dict.fromkeys(State, 0.0) | {State.RUNNING: float(tasks)}:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"not {tasks} running tasks within {seconds_max:.0f} s but {found}")

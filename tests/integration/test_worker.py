@@ -22,7 +22,7 @@ from journey_stream.worker.restore import restore
 from journey_stream.worker.topics import create_topics
 from tests.integration.journeys import DAY_MS, MODEL, SILENCE_MS, Sent, model
 from tests.integration.reading import published, read_all, state_of, views
-from tests.integration.running import read, running, send, until_reported
+from tests.integration.running import read, running, send, until_reported, until_running
 from tests.integration.workers import Worker, change_config, create, read_config, write_config
 from tests.support.kafka import Broker
 
@@ -211,6 +211,18 @@ async def test_a_worker_that_starts_again_goes_on_where_the_last_one_stopped(set
     restored = metrics.registry.get_sample_value("journey_restored_records_total")
     assert restored
     assert restored >= 3
+
+
+async def test_a_task_that_stays_is_not_restored_when_another_worker_joins_and_leaves(settings: Settings) -> None:
+    async with running(settings, "tasks") as first:
+        await until_running(first, 2)
+        async with running(settings, "tasks") as second:
+            await until_running(first, 1)
+            await until_running(second, 1)
+        await until_running(first, 2)
+
+    restores = [metrics.registry.get_sample_value("journey_restore_seconds_count") for metrics in (first, second)]
+    assert [3, 1] == restores
 
 
 async def test_sources_are_routed_in_the_order_of_their_timestamps(settings: Settings) -> None:
