@@ -62,7 +62,7 @@ class Sent(NamedTuple):
 
 
 class Published(NamedTuple):
-    """What a stage-changes topic says of one profile: `net` is entered minus retracted, oldest first."""
+    """What a stage-changes topic says of one profile: `net` is entered minus retracted."""
 
     revisions: list[int]
     net: list[tuple[str, str | None, str]]
@@ -149,7 +149,11 @@ def _truth(records: list[TouchpointRecord], clock: int, limits: Limits) -> Truth
 
 
 def net_of(messages: Sequence[dict[str, object]]) -> list[tuple[str, str | None, str]]:
-    """The current history that messages in the order of revision leave: (change_id, from_stage, to_stage)."""
+    """The current history that messages in the order of revision leave, as (change_id, from_stage, to_stage).
+
+    A correction enters changes behind those that still hold, so the order of the messages says nothing; the ids, which
+    contain the instants, say it all. Sorted by id.
+    """
     history: dict[object, tuple[str, str | None, str]] = {}
     for message in messages:
         if message["kind"] == "entered":
@@ -161,7 +165,7 @@ def net_of(messages: Sequence[dict[str, object]]) -> list[tuple[str, str | None,
             )
         else:
             del history[message["change_id"]]
-    return list(history.values())
+    return sorted(history.values())
 
 
 def _as_message(change: StageChanged) -> dict[str, object]:
