@@ -1,8 +1,9 @@
 """A Faust subscriber for tests: writes what it does to a file. Run with `faust -A tests.integration.faust_subscriber`.
 
-`SUBSCRIBER_DIR` is where it keeps its memory and its file, and names its group.
+`SUBSCRIBER_DIR` is where it keeps its memory and its file. While a file `stuck` is in it, a reaction does not end.
 """
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -21,6 +22,9 @@ def say(what: str, change: StageChange) -> None:
 
 
 async def act(change: StageChange) -> None:
+    if (directory / "stuck").exists():
+        say("stuck", change)
+        await asyncio.Event().wait()
     say("act", change)
 
 

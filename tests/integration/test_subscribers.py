@@ -96,6 +96,11 @@ class FaustWorker:
     def _tail(self) -> str:
         return (self._directory / "faust.log").read_text(errors="replace")[-4000:]
 
+    def stop(self) -> None:
+        """SIGTERM: it commits and leaves its group."""
+        self._process.terminate()
+        self._process.wait(timeout=DEADLINE_SECONDS)
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -130,6 +135,22 @@ async def test_a_faust_subscriber_acts_once_through_a_crash_and_takes_back_what_
     await journey.settled("c1", 4)
     with FaustWorker(journey.config, tmp_path / "subscriber") as second:
         await second.reacted("act c1 purchase", "undo c1 purchase", "act c1 purchase")
+
+
+async def test_a_faust_subscriber_that_is_stopped_in_the_middle_of_a_reaction_makes_up_for_it(
+    journey: Journey, tmp_path: Path
+) -> None:
+    directory = tmp_path / "subscriber"
+    directory.mkdir()
+    (directory / "stuck").touch()
+    await journey.send("e1", "store", "purchase", hours_ago=1)
+    with FaustWorker(journey.config, directory) as first:
+        await first.reacted("stuck c1 purchase")
+        first.stop()
+
+    (directory / "stuck").unlink()
+    with FaustWorker(journey.config, directory) as second:
+        await second.reacted("stuck c1 purchase", "act c1 purchase")
 
 
 async def test_a_faust_subscriber_sees_nothing_of_an_aborted_transaction(journey: Journey, tmp_path: Path) -> None:

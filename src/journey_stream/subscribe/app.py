@@ -10,7 +10,6 @@ skipped. Neither state nor outputs of the service depend on Faust or on anything
 """
 
 import logging
-from collections.abc import AsyncIterable
 from typing import Any, NamedTuple
 
 import faust
@@ -55,6 +54,8 @@ def _defaults(settings: Settings) -> dict[str, Any]:
     return {
         "consumer_auto_offset_reset": "earliest",
         "web_enabled": False,
+        # A worker that stops does not wait for a reaction that may take long: it comes again elsewhere.
+        "stream_wait_empty": False,
         # Faust's own default leaves the partitions of a crashed worker alone for a minute.
         "broker_session_timeout": session_seconds,
         "broker_heartbeat_interval": session_seconds / 4,
@@ -75,9 +76,11 @@ def add_reactions(app: Any, topics: Topics, reactor: Reactor) -> Any:
     """Add the agent that hands every stage change to `reactor`."""
 
     @app.agent(topics.stage_changes, name="reactions")  # type: ignore[untyped-decorator]
-    async def react(changes: AsyncIterable[StageChange]) -> None:
-        async for change in changes:
-            await reactor.receive_surely(change)
+    async def react(changes: Any) -> None:
+        # Left to itself, Faust counts a message as done however its turn ends, also when it was cut short.
+        async for event in changes.noack().events():
+            await reactor.receive_surely(event.value)
+            await changes.ack(event)
 
     return react
 
