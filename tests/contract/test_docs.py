@@ -1,0 +1,64 @@
+"""The pages point at what is there, and their examples are what the code reads and writes."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from journey_stream.cli.main import app
+from journey_stream.events.admission import Admitted, read_touchpoint
+from journey_stream.events.outputs import StageChange
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page
+    for page in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("examples/**/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+    ]
+    if page.is_file()
+)
+
+
+def fenced(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+
+    assert broken == []
+
+
+def test_the_touchpoint_in_the_readme_is_admitted() -> None:
+    [example] = fenced(ROOT / "README.md", "json")
+
+    assert isinstance(read_touchpoint(example.encode()), Admitted)
+
+
+def test_the_stage_change_in_the_page_on_subscribing_is_one() -> None:
+    [example] = fenced(ROOT / "docs" / "subscribing.md", "json")
+
+    change = StageChange.model_validate_json(example)
+
+    assert change.model_dump(mode="json", exclude_none=True).keys() == json.loads(example).keys()
+
+
+def test_the_readme_names_only_commands_that_there_are() -> None:
+    named = set(re.findall(r"^journey-stream ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+
+    assert named - known == set()
+
+
+def test_the_readme_names_only_make_targets_that_there_are() -> None:
+    named = set(re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text()))
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert named - known == set()
