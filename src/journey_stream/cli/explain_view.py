@@ -10,12 +10,13 @@ from journey_stream.cli.explain_read import Found
 from journey_stream.events.outputs import StageChange
 
 EVIDENCE_SHOWN_MAX = 4
+PIPED_WIDTH = 200
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def print_timeline(profile_id: str, found: Found, console: Console | None = None) -> None:
     """Print it: where the customer is now, then one row per message, corrections marked."""
-    console = console or Console(highlight=False)
+    console = console or _console()
     console.print(_headline(profile_id, found))
     if found.messages and found.messages[0].revision > 1:
         console.print(f"[dim]The first {found.messages[0].revision - 1} messages are past the topic's retention.[/dim]")
@@ -23,6 +24,12 @@ def print_timeline(profile_id: str, found: Found, console: Console | None = None
         console.print(_table(found))
     if retracted := sum(message.kind == "retracted" for message in found.messages):
         console.print(f"{retracted} change(s) were retracted after late news; struck rows no longer stand.")
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    # In a file or a pipe nobody knows the width; rows that are not wrapped are easier to search.
+    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
 def _headline(profile_id: str, found: Found) -> str:
