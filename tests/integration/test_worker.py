@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from journey_stream.engine.partition import Partition
 from journey_stream.worker.changelog import KEY, Position, encode_position
@@ -238,6 +238,23 @@ async def test_sources_are_routed_in_the_order_of_their_timestamps(settings: Set
         log = await read(settings, settings.topics.log, len(records))
 
     assert sorted(record.timestamp for record in log) == [record.timestamp for record in log]
+
+
+async def test_records_that_were_deleted_before_they_were_routed_are_counted(settings: Settings) -> None:
+    web = TopicPartition(settings.sources[0], 0)
+    await send(settings, [touchpoint(settings, "e1", "add_to_cart")])
+    async with running(settings, "router"):
+        await read(settings, settings.topics.log, 1)
+    await send(settings, [touchpoint(settings, f"lost{number}") for number in range(5)])
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers[0])
+    await admin.start()
+    await admin.delete_records({web: RecordsToDelete(before_offset=5)})
+    await admin.close()
+
+    async with running(settings, "router") as metrics:
+        await read(settings, settings.topics.log, 2)
+
+    assert 4 == metrics.registry.get_sample_value("journey_records_lost_total", {"topic": web.topic})
 
 
 async def test_a_source_written_in_transactions_is_read_to_its_end_without_waiting(settings: Settings) -> None:

@@ -34,6 +34,12 @@ class Metrics:
         self.records_out = Counter(
             "journey_records_out", "Records written and committed.", ["topic", "kind"], registry=registry
         )
+        self.lost = Counter(
+            "journey_records_lost",
+            "Source records that were deleted before they were routed.",
+            ["topic"],
+            registry=registry,
+        )
         self.dead_letters = Counter(
             "journey_dead_letters", "Records that could not be used.", ["stage", "reason"], registry=registry
         )
@@ -87,6 +93,11 @@ class Metrics:
         for kind, count in records_by_kind.items():
             if count:
                 self.records_in.labels(topic, kind).inc(count)
+
+    def count_out(self, topic: str, records_by_kind: Mapping[str, int]) -> None:
+        for kind, count in records_by_kind.items():
+            if count:
+                self.records_out.labels(topic, kind).inc(count)
 
     def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
         """How far behind the end of a partition the reader is."""

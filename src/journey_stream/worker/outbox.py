@@ -59,8 +59,11 @@ class Outbox:
         self._source = f"/{settings.application_id}/{partition}".encode()
 
     def messages(self, batch: Batch) -> dict[str, list[Message]]:
-        """Messages per topic, in order. The position record is always among them."""
-        letters = list(batch.dead_letters)
+        """Messages per topic, in order. The position record is always among them.
+
+        Adds to the batch the dead letters of outputs that are too large.
+        """
+        letters = batch.dead_letters
         changes = [self._stage_change(caused, letters) for caused in batch.changes]
         views = [Message(id_.encode(), encode_profile(view), _PROFILE_HEADERS) for id_, view in batch.views.items()]
         position = Position(batch.next_offset, batch.clock, self._partitions)

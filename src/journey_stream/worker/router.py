@@ -26,6 +26,7 @@ from journey_stream.worker.fencing import build, send_batches
 from journey_stream.worker.merge import Merge
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Row
+from journey_stream.worker.progress import Progress
 from journey_stream.worker.routing import Routed, Routing
 
 POLL_MS = 200
@@ -36,7 +37,8 @@ WAIT_FOR_A_PARTITION_SECONDS = 1.0
 # A partition that is this far ahead of the others in time waits for them; the least is one fetch of small records.
 BUFFER_RECORDS_ALL = 200_000
 BUFFER_RECORDS_MIN = 4_000
-BUFFER_BYTES = 8 * 1024 * 1024
+BUFFER_BYTES_ALL = 128 * 1024 * 1024
+BUFFER_BYTES_MIN = 2 * 1024 * 1024
 
 RETRY_SECONDS_MIN = 0.2
 RETRY_SECONDS_MAX = 10.0
@@ -55,7 +57,8 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         self._stopping = asyncio.Event()
         self._merge = self._new_merge(1)
         self._generation = 0
-        self._acked: dict[TopicPartition, int] = {}
+        self._new_assignment = False
+        self._progress = Progress()
         self._committed_at = 0.0
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -82,11 +85,11 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Tell the group how far the log has it, so that the next owner repeats as little as possible."""
-        if self._consumer is not None and self._acked:
+        if self._consumer is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._commit(self._consumer), STOP_SECONDS_MAX / 5)
         self._generation += 1
-        self._acked.clear()
+        self._progress = Progress()
         self._merge.clear()
         for partition in revoked:
             self._metrics.forget_lag(partition.topic, partition.partition)
@@ -94,6 +97,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Start with empty buffers, sized for as many partitions as these."""
         self._merge = self._new_merge(len(set(assigned)))
+        self._new_assignment = True
 
     async def _live_or_stop(self) -> None:
         living = asyncio.create_task(self._live())
@@ -123,7 +127,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             await close_producer(producer)
         finally:
             self._consumer = None
-            self._acked.clear()
+            self._progress = Progress()
             await close_consumer(consumer)
             await abandon_producer(producer)
 
@@ -159,7 +163,22 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 if not writing.cancelled():
                     writing.exception()  # seen: what is being raised already says enough
 
+    async def _report_lost(self, consumer: AIOKafkaConsumer) -> None:
+        """Say so when records were deleted before they were routed: aiokafka just goes on with what is left."""
+        assigned = consumer.assignment()
+        for partition, beginning in (await consumer.beginning_offsets(assigned)).items() if assigned else ():
+            committed = await consumer.committed(partition)
+            if committed is not None and committed < beginning:
+                self._metrics.lost.labels(partition.topic).inc(beginning - committed)
+                _log.error(
+                    "%s[%d]: offsets %d to %d were deleted before they were routed; raise its retention",
+                    *(partition.topic, partition.partition, committed, beginning - 1),
+                )
+
     async def _fetch(self, consumer: AIOKafkaConsumer) -> None:
+        if self._new_assignment:
+            self._new_assignment = False
+            await self._report_lost(consumer)
         fetched = await consumer.getmany(timeout_ms=POLL_MS)
         now, now_ms = time.monotonic(), time.time_ns() // 1_000_000
         merge = self._merge
@@ -172,6 +191,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 continue  # nothing is known yet: it counts as lagging
             at: int = await consumer.position(partition)
             merge.lags(partition, at < end, now=now)
+            self._progress.fetched(partition, fetched.get(partition), at)
             # Pausing right after a fetch costs nothing: aiokafka has not asked for the next one yet.
             if merge.is_full(partition) and partition not in paused:
                 consumer.pause(partition)
@@ -197,16 +217,17 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         built = [(topic, partition, build(producer, messages)) for topic, partition, messages in queues]
         await send_batches(producer, built)
         if generation == self._generation:
-            self._acked.update(ends)
+            self._progress.acknowledged(ends)
         self._count(routed)
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         self._committed_at = time.monotonic()
-        acked, self._acked = self._acked, {}
-        if acked:
+        progress = self._progress
+        if offsets := progress.to_commit():
             # Refused in a rebalance: then somebody routes these records once more.
             with contextlib.suppress(KafkaError, IllegalStateError):
-                await consumer.commit(acked)
+                await consumer.commit(offsets)
+                progress.committed(offsets)
 
     def _count(self, routed: Routed) -> None:
         metrics, topics = self._metrics, self._settings.topics
@@ -231,7 +252,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
     def _new_merge(self, partitions: int) -> Merge[TopicPartition, ConsumerRecord]:
         return Merge(
             records_max=max(BUFFER_RECORDS_MIN, BUFFER_RECORDS_ALL // max(1, partitions)),
-            bytes_max=BUFFER_BYTES,
+            bytes_max=max(BUFFER_BYTES_MIN, BUFFER_BYTES_ALL // max(1, partitions)),
             wait_seconds=WAIT_FOR_A_PARTITION_SECONDS,
         )
 

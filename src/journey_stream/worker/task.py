@@ -27,11 +27,9 @@ from journey_stream.worker.fencing import TaskProducer
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Outbox
 from journey_stream.worker.restore import restore
+from journey_stream.worker.task_report import TaskReport
+from journey_stream.worker.ticking import Ticking, now_ms
 
-POLL_MS = 200
-"""How long an idle task waits for records before it looks at the timers and whether to stop."""
-
-TICK_SECONDS_MIN = 0.1
 RETRY_SECONDS_MIN = 0.2
 RETRY_SECONDS_MAX = 10.0
 LONG_LIFE_SECONDS = 30.0
@@ -87,7 +85,7 @@ class Task:
         """The next offset as far as it is committed; None until then."""
         self.state = State.WAITING
         self._settings = settings
-        self._metrics = metrics
+        self._report = TaskReport(metrics, settings.topics, partition)
         self._make_engine = make_engine
         self._group = group
         self._log_tp = TopicPartition(settings.topics.log, partition)
@@ -111,7 +109,7 @@ class Task:
             except (OffsetOutOfRangeError, StateMismatch) as error:
                 raise self._for_a_person(error) from error
             except (Fenced, Uncertain, KafkaError, TimeoutError, OSError) as error:
-                self._metrics.restarts.labels("task").inc()
+                self._report.restarting()
                 long_life = time.monotonic() - born > LONG_LIFE_SECONDS
                 pause = RETRY_SECONDS_MIN if long_life else min(pause * 2, RETRY_SECONDS_MAX)
                 _log.warning("task %d: starting again: %s", self.partition, error)
@@ -166,9 +164,8 @@ class Task:
         finally:
             await close_consumer(consumer)
         seconds = time.monotonic() - started
-        self._metrics.restore_seconds.observe(seconds)
-        self._metrics.restored_records.inc(count)
-        self._report_state(engine)
+        self._report.restored(count, seconds)
+        self._report.state(engine)
         _log.info(
             "task %d: %d state records of %d profiles restored in %.2f s, continuing at offset %d",
             *(self.partition, count, engine.profiles, seconds, next_offset),
@@ -200,7 +197,7 @@ class Task:
     async def _work(self, consumer: AIOKafkaConsumer, producer: TaskProducer, processor: Processor) -> None:
         """Compute one batch while the one before it commits; a failure of either is the end of both."""
         committing: asyncio.Task[None] | None = None
-        ticking = _Ticking(self._settings.ticks)
+        ticking = Ticking(self._settings.ticks)
         try:
             while not self._stopping.is_set():
                 records = await self._poll(consumer, processor, ticking)
@@ -212,7 +209,8 @@ class Task:
                     committing = asyncio.create_task(self._commit(producer, batch))
                 elif self._is_quiet(consumer, processor) and ticking.due(processor):
                     await self._send_tick(ticking)
-                self._report_lag(consumer, processor, records)
+                behind = max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
+                self._report.progress(processor.engine, behind, records[-1].timestamp if records else None)
             if committing is not None:
                 await committing
         finally:
@@ -222,16 +220,14 @@ class Task:
                 if not committing.cancelled():
                     committing.exception()  # seen: what is being raised already says enough
 
-    async def _send_tick(self, ticking: "_Ticking") -> None:
+    async def _send_tick(self, ticking: Ticking) -> None:
         try:
-            ticking.sent(await self._group.tick(self.partition, _now_ms()))
+            ticking.sent(await self._group.tick(self.partition, now_ms()))
         except (KafkaError, TimeoutError, OSError) as error:
             _log.warning("task %d: no tick could be written, time stands still: %s", self.partition, error)
             ticking.sent(-1)
 
-    async def _poll(
-        self, consumer: AIOKafkaConsumer, processor: Processor, ticking: "_Ticking"
-    ) -> list[ConsumerRecord]:
+    async def _poll(self, consumer: AIOKafkaConsumer, processor: Processor, ticking: Ticking) -> list[ConsumerRecord]:
         found = await consumer.getmany(
             self._log_tp, timeout_ms=ticking.poll_ms(processor), max_records=self._settings.batch_records_max
         )
@@ -241,8 +237,7 @@ class Task:
     def _compute(self, processor: Processor, records: list[ConsumerRecord]) -> Batch:
         started = time.perf_counter()
         batch = processor.process(records)
-        self._metrics.batch_seconds.labels("task").observe(time.perf_counter() - started)
-        self._metrics.batch_records.labels("task").observe(len(records))
+        self._report.computed(len(records), time.perf_counter() - started)
         return batch
 
     async def _commit(self, producer: TaskProducer, batch: Batch) -> None:
@@ -250,44 +245,14 @@ class Task:
         started = time.perf_counter()
         try:
             await producer.commit(messages)
-        except Uncertain:
-            self._metrics.aborts.labels("uncertain").inc()
+        except (Fenced, Uncertain) as error:
+            self._report.aborted("fenced" if isinstance(error, Fenced) else "uncertain")
             raise
         self.position = batch.next_offset
-        metrics, topics = self._metrics, self._settings.topics
-        metrics.transaction_seconds.observe(time.perf_counter() - started)
-        metrics.commits.inc()
-        metrics.count_in(topics.log, batch.records_by_kind)
-        for kind in ("entered", "retracted"):
-            count = sum(1 for caused in batch.changes if caused.change.kind == kind)
-            metrics.records_out.labels(topics.stage_changes, kind).inc(count)
-            if kind == "retracted":
-                metrics.corrections.inc(count)
-        metrics.records_out.labels(topics.profiles, "profile").inc(len(batch.views))
-        metrics.records_out.labels(topics.state, "state").inc(len(messages[topics.state]))
-        metrics.records_out.labels(topics.dead_letters, "dead_letter").inc(len(messages.get(topics.dead_letters, ())))
-        for letter in batch.dead_letters:
-            metrics.dead_letters.labels("task", letter.reason.value).inc()
-        label = str(self.partition)
-        metrics.clock.labels(label).set(batch.clock / 1000)
-        if batch.oldest_at is not None:
-            metrics.oldest_event.labels(label).set(batch.oldest_at / 1000)
+        self._report.committed(batch, messages, time.perf_counter() - started)
 
     def _is_quiet(self, consumer: AIOKafkaConsumer, processor: Processor) -> bool:
         return bool(consumer.highwater(self._log_tp) == processor.next_offset)
-
-    def _report_lag(self, consumer: AIOKafkaConsumer, processor: Processor, records: list[ConsumerRecord]) -> None:
-        behind = max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
-        seconds = (_now_ms() - records[-1].timestamp) / 1000 if behind and records else 0.0
-        if records or not behind:
-            self._metrics.lag(self._log_tp.topic, self.partition, behind, seconds)
-        if records:
-            self._report_state(processor.engine)
-
-    def _report_state(self, engine: Partition) -> None:
-        label = str(self.partition)
-        self._metrics.profiles.labels(label).set(engine.profiles)
-        self._metrics.state_bytes.labels(label).set(engine.state_bytes)
 
     async def _wait_for_the_group(self, pause: float) -> None:
         """Return when it is certain that this worker should run the task, or that it should stop.
@@ -313,30 +278,3 @@ class Task:
             "continue: records were deleted before they were processed (by its retention, or because the topic was "
             "made anew). Restore the topic, or start anew under another topic_prefix and application_id."
         )
-
-
-class _Ticking:
-    """When to append a tick: a timer is due, the log is quiet, and the last tick has come back."""
-
-    def __init__(self, on: bool) -> None:
-        self._on = on
-        self._awaited = -1
-        self._sent_at = 0.0
-
-    def due(self, processor: Processor) -> bool:
-        if not self._on or processor.next_offset <= self._awaited:
-            return False
-        timer = processor.engine.next_timer()
-        return timer is not None and timer <= _now_ms() and time.monotonic() - self._sent_at >= TICK_SECONDS_MIN
-
-    def sent(self, offset: int) -> None:
-        self._awaited = offset
-        self._sent_at = time.monotonic()
-
-    def poll_ms(self, processor: Processor) -> int:
-        timer = processor.engine.next_timer() if self._on else None
-        return POLL_MS if timer is None else min(POLL_MS, max(10, timer - _now_ms()))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,0 +1,66 @@
+"""What one task tells the metrics."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from journey_stream.engine.partition import Partition
+from journey_stream.worker.batch import Batch
+from journey_stream.worker.config import TopicNames
+from journey_stream.worker.metrics import Metrics
+from journey_stream.worker.outbox import Message
+from journey_stream.worker.ticking import now_ms
+
+
+class TaskReport:
+    """The metrics of the task of one log partition."""
+
+    def __init__(self, metrics: Metrics, topics: TopicNames, partition: int) -> None:
+        self._metrics = metrics
+        self._topics = topics
+        self._partition = partition
+        self._label = str(partition)
+
+    def restored(self, records: int, seconds: float) -> None:
+        self._metrics.restore_seconds.observe(seconds)
+        self._metrics.restored_records.inc(records)
+
+    def computed(self, records: int, seconds: float) -> None:
+        self._metrics.batch_seconds.labels("task").observe(seconds)
+        self._metrics.batch_records.labels("task").observe(records)
+
+    def committed(self, batch: Batch, messages: Mapping[str, Sequence[Message]], seconds: float) -> None:
+        """Only what was committed counts as read or written."""
+        metrics, topics = self._metrics, self._topics
+        metrics.transaction_seconds.observe(seconds)
+        metrics.commits.inc()
+        metrics.count_in(topics.log, batch.records_by_kind)
+        retracted = sum(1 for caused in batch.changes if caused.change.kind == "retracted")
+        metrics.corrections.inc(retracted)
+        metrics.count_out(topics.stage_changes, {"entered": len(batch.changes) - retracted, "retracted": retracted})
+        metrics.count_out(topics.profiles, {"profile": len(batch.views)})
+        metrics.count_out(topics.state, {"state": len(messages.get(topics.state, ()))})
+        metrics.count_out(topics.dead_letters, {"dead_letter": len(messages.get(topics.dead_letters, ()))})
+        for letter in batch.dead_letters:
+            metrics.dead_letters.labels("task", letter.reason.value).inc()
+        metrics.clock.labels(self._label).set(batch.clock / 1000)
+        if batch.oldest_at is not None:
+            metrics.oldest_event.labels(self._label).set(batch.oldest_at / 1000)
+
+    def aborted(self, cause: Literal["fenced", "uncertain"]) -> None:
+        self._metrics.aborts.labels(cause).inc()
+
+    def restarting(self) -> None:
+        self._metrics.restarts.labels("task").inc()
+
+    def progress(self, engine: Partition, behind: int, applied_at: int | None) -> None:
+        """`behind` records are left; the last one applied just now arrived at `applied_at` (ms), None if none was."""
+        if applied_at is not None:
+            seconds = (now_ms() - applied_at) / 1000 if behind else 0.0
+            self._metrics.lag(self._topics.log, self._partition, behind, seconds)
+            self.state(engine)
+        elif not behind:
+            self._metrics.lag(self._topics.log, self._partition, 0, 0.0)
+
+    def state(self, engine: Partition) -> None:
+        self._metrics.profiles.labels(self._label).set(engine.profiles)
+        self._metrics.state_bytes.labels(self._label).set(engine.state_bytes)
