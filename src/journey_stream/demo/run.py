@@ -38,9 +38,11 @@ def run_demo(console: Console, *, seconds: float | None = None) -> int:
     `seconds` is how long the replay should take, 0 for as fast as it goes. In a terminal the system then keeps running
     until Ctrl-C. Raises DemoError, and HistoryError without the data set's package.
     """
+    # rich takes FORCE_COLOR for a terminal; a demo that waits for Ctrl-C in a pipeline would wait for ever.
+    live = console.file.isatty() and not console.is_dumb_terminal
     if seconds is None:
-        seconds = SHOW_SECONDS if console.is_terminal else 0.0
-    demo = _Demo(console, seconds)
+        seconds = SHOW_SECONDS if live else 0.0
+    demo = _Demo(console, seconds, live=live)
     try:
         ended = asyncio.run(until_stopped(demo.run()))
     except KeyboardInterrupt:
@@ -51,8 +53,9 @@ def run_demo(console: Console, *, seconds: float | None = None) -> int:
 
 
 class _Demo:
-    def __init__(self, console: Console, seconds: float) -> None:
+    def __init__(self, console: Console, seconds: float, *, live: bool) -> None:
         self.through = False
+        self._live = live
         self._console = console
         self._seconds = seconds
 
@@ -76,7 +79,7 @@ class _Demo:
         stages = tuple(stage.id for stage in preset(settings.model).stages)
         board, pace = Board(stages, NEW_YEAR_MS, NEW_YEAR_MS + YEAR_MS), Pace(settings)
         show: Show = PlainLines(self._print, board, pace)
-        if self._console.is_terminal:
+        if self._live:
             show = LiveScreen(self._console, board, pace, settings.bootstrap_servers[0])
         async with Subscriber(settings, board) as subscriber:
             with show.stage():
@@ -94,8 +97,8 @@ class _Demo:
             f"http://{settings.metrics_host}:{settings.metrics_port}/metrics",
             str(worker.config),
         )
-        self._console.print(summary(board, outcome), highlight=False, soft_wrap=not self._console.is_terminal)
-        if self._console.is_terminal:
+        self._console.print(summary(board, outcome), highlight=False, soft_wrap=not self._live)
+        if self._live:
             self._console.print(how_to_go_on(board, outcome), highlight=False)
             await asyncio.Event().wait()
 
@@ -113,7 +116,7 @@ class _Demo:
         await end_history(settings, done.occurred_at)
         await pace.through()
         await subscriber.catch_up()
-        if self._console.is_terminal:
+        if self._live:
             show.say("the year is through")
             await asyncio.sleep(LAST_LOOK_SECONDS)
 
