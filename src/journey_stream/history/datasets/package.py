@@ -13,7 +13,9 @@ def data_file(module: str, relative: str, *, install: str) -> Path:
     except (ImportError, ValueError):
         spec = None
     if spec is None or spec.submodule_search_locations is None:
-        raise HistoryError(f"{module}, which holds the data set, is not installed; install it with: pip install {install}")
+        raise HistoryError(
+            f"{module}, which holds the data set, is not installed; install it with: pip install {install}"
+        )
     for directory in spec.submodule_search_locations:
         path = Path(directory) / relative
         if path.is_file():
