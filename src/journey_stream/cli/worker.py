@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from journey_stream.cli.options import BootstrapServers, Config, ModelName, load
+from journey_stream.cli.options import BootstrapServers, Config, ModelName, load, resolve_model
 
 
 class Role(StrEnum):
@@ -29,4 +29,5 @@ def worker(
     from journey_stream.worker.run import start  # noqa: PLC0415
 
     settings = load(config, bootstrap_servers=bootstrap_servers, model=model)
+    resolve_model(settings.model)  # names the presets if it is none of them and no file either
     raise typer.Exit(start(settings, role.value))
