@@ -164,7 +164,7 @@ def net_of(messages: Sequence[dict[str, object]]) -> list[tuple[str, str | None,
                 str(message["to_stage"]),
             )
         else:
-            del history[message["change_id"]]
+            assert history.pop(message["change_id"], None), f"retracted but not entered: {message}"
     return sorted(history.values())
 
 
