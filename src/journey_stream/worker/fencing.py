@@ -17,7 +17,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from journey_stream.worker.clients import abandon_producer, close_producer, transactional_producer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import Header
-from journey_stream.worker.errors import Fenced, Uncertain
+from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Uncertain
 from journey_stream.worker.outbox import Message, Row
 
 OPEN_SECONDS_MAX = 60.0
@@ -42,13 +42,15 @@ class TaskProducer:
     async def commit(self, messages: Mapping[str, Sequence[Message]]) -> None:
         """Write messages per topic in one transaction.
 
-        Raises Fenced if somebody else has opened the task, and Uncertain after any other failure. After either, this
-        producer is of no use.
+        Raises Fenced if somebody else has opened the task, one of PERMISSION_ERRORS if the broker refuses the user, and
+        Uncertain after any other failure. After any of them, this producer is of no use.
         """
         assert self._producer is not None
         try:
             async with asyncio.timeout(self._seconds_max):
                 await self._commit(self._producer, messages)
+        except PERMISSION_ERRORS:
+            raise
         except ProducerFenced as error:
             raise Fenced(f"task {self._partition} was taken over") from error
         except (KafkaError, IllegalOperation, TimeoutError, AssertionError, OSError) as error:

@@ -38,6 +38,9 @@ async def restore(
     consumer.seek(changelog, at)
     position: Position | None = None
     count, moved = 0, time.monotonic()
+    if at >= end:
+        # Nothing to read. Asking once tells whether we may: better now than when there is something to restore.
+        await consumer.getmany(changelog, timeout_ms=200, max_records=1)
     while at < end:
         chunks = await consumer.getmany(changelog, timeout_ms=200, max_records=CHUNK_RECORDS_MAX)
         for record in chunks.get(changelog, ()):
