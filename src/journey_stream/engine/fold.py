@@ -4,27 +4,11 @@
 at its exact instants. Both only append to `changes` and alter the standing: constant work per touchpoint.
 """
 
-import msgspec
-
 from journey_stream.engine.plan import Candidate, Memory, Plan, Reaction
-from journey_stream.engine.touches import LONG_AGO, NEVER, Change, Touch
+from journey_stream.engine.standing import Standing
+from journey_stream.engine.touches import NEVER, Change, Touch
 
 Match = tuple[int, str]
-
-
-class Standing(msgspec.Struct, array_like=True, gc=False):
-    """Where a customer stands: the summary of all touchpoints folded so far.
-
-    `silent_at` is the instant of the last move by inactivity: an earlier touchpoint cannot simply be stepped. No
-    inactivity falls due before `quiet_until`, a lower bound that is made exact only when it is reached.
-    """
-
-    stage: int = -1
-    peak: int = -1
-    entered_at: int = LONG_AGO
-    silent_at: int = LONG_AGO
-    quiet_until: int = NEVER
-    memory: dict[int, list[int | str]] = {}
 
 
 def step(plan: Plan, standing: Standing, touch: Touch, changes: list[Change]) -> None:

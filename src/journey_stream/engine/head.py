@@ -2,7 +2,7 @@
 
 import msgspec
 
-from journey_stream.engine.fold import Standing
+from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import LONG_AGO, NEVER
 
 CHECKPOINT = 0

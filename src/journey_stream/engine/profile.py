@@ -1,10 +1,11 @@
 """One customer: a timeline, the standing folded from it, and what was published about it."""
 
-from journey_stream.engine.fold import Standing, fall_silent, react, step
+from journey_stream.engine.fold import fall_silent, react, step
 from journey_stream.engine.head import Head
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.plan import Plan, Reaction
 from journey_stream.engine.publication import Publisher, difference
+from journey_stream.engine.standing import Standing
 from journey_stream.engine.timeline import Timeline
 from journey_stream.engine.touches import Change, Touch, describe, pack, unpack_changes, winner_key
 from journey_stream.events.decisions import Decision, Rejected

@@ -7,9 +7,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, Protocol
 
-from journey_stream.engine.fold import Standing
 from journey_stream.engine.head import Head
 from journey_stream.engine.plan import Plan
+from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import Change
 from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
 

@@ -8,8 +8,8 @@ few hundred bytes of changelog however many touchpoints the profile holds.
 from collections.abc import Iterable, Iterator
 from zlib import crc32
 
-from journey_stream.engine.fold import Standing
 from journey_stream.engine.head import CHECKPOINT, Head, decode_standing
+from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import NEVER, Touch, encode, pack, unpack_touches
 
 TAIL_MAX = 4
@@ -47,12 +47,12 @@ class Timeline:
     def find(self, event_id: str) -> Touch | None:
         """The touchpoint with this event_id, if it is held."""
         head = self.head
-        needle = encode(event_id)
+        needle = event_id.encode()
         if needle in head.tail:
             for touch in self._tail():
                 if touch.id == event_id:
                     return touch
-        if head.parts and _hash(event_id) in self._index():
+        if head.parts and crc32(needle).to_bytes(_HASH_BYTES, "big") in (self.packed.get(INDEX) or self._index()):
             for place, number in enumerate(head.parts):
                 if needle in self.packed[number]:
                     for touch in self._part(place):
@@ -208,12 +208,8 @@ class Timeline:
         self.head.folds_at = NEVER if last_at is None else last_at + self.holding_ms + 1
 
 
-def _hash(event_id: str) -> bytes:
-    return crc32(event_id.encode()).to_bytes(_HASH_BYTES, "big")
-
-
 def _hashes(touches: Iterable[Touch]) -> bytes:
-    return b"".join([_hash(touch.id) for touch in touches])
+    return b"".join([crc32(touch.id.encode()).to_bytes(_HASH_BYTES, "big") for touch in touches])
 
 
 def _key(touch: Touch) -> tuple[int, str]:

@@ -5,7 +5,6 @@ named by it. Kafka keys are profile ids, so a subscriber's own table keyed by cu
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 RANKS: tuple[str, ...] = ("customer_id", "loyalty_card", "email", "phone", "device_id", "anonymous_id")
 """Known identifier types, the one that identifies best first."""
@@ -15,14 +14,17 @@ BLOCKED: frozenset[str] = frozenset(
 )
 """Values (lower case) that systems write when they know nobody; they never identify a person."""
 
+_BLOCKED_LENGTH_MAX = max(map(len, BLOCKED))
 _PREFIXES = tuple(f"{kind}:" for kind in RANKS)
 
 
-@lru_cache(maxsize=65_536)
 def is_blocked(value: str) -> bool:
     """Whether a value names nobody: a known placeholder, or nothing but zeros and separators."""
-    bare = value.strip().lower()
-    return bare in BLOCKED or not bare.strip("0-")
+    bare = value.strip()
+    rest = bare.strip("0-")
+    if len(rest) > _BLOCKED_LENGTH_MAX:
+        return False  # nearly all: no placeholder is that long
+    return not rest or bare.lower() in BLOCKED
 
 
 def owner_of(identifiers: Mapping[str, str]) -> str | None:
@@ -39,6 +41,6 @@ def profile_id(kind: str, value: str) -> str:
 
     A customer_id that looks like one of the prefixed forms gets its own prefix, so that no two people share an id.
     """
-    if kind == RANKS[0] and not value.startswith(_PREFIXES):
+    if kind == RANKS[0] and (":" not in value or not value.startswith(_PREFIXES)):
         return value
     return f"{kind}:{value}"

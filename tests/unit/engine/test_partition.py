@@ -5,10 +5,11 @@ from random import Random
 
 import pytest
 
-from journey_stream.engine.fold import Standing, evidence_for
+from journey_stream.engine.fold import evidence_for
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.engine.plan import Plan
+from journey_stream.engine.standing import Standing
 from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, StageChanged
 from journey_stream.events.log import AsOf, Record, Tick
 from journey_stream.events.reasons import Reason
