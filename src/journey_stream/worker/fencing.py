@@ -18,7 +18,7 @@ from journey_stream.worker.clients import abandon_producer, close_producer, tran
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import Header
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Uncertain
-from journey_stream.worker.outbox import Message, Row
+from journey_stream.worker.outbox import Row
 
 OPEN_SECONDS_MAX = 60.0
 _NO_HEADERS: list[Header] = []
@@ -39,7 +39,7 @@ class TaskProducer:
         async with asyncio.timeout(OPEN_SECONDS_MAX):
             await producer.start()
 
-    async def commit(self, messages: Mapping[str, Sequence[Message]]) -> None:
+    async def commit(self, messages: Mapping[str, Sequence[Row]]) -> None:
         """Write messages per topic in one transaction.
 
         Raises Fenced if somebody else has opened the task, one of PERMISSION_ERRORS if the broker refuses the user, and
@@ -72,7 +72,7 @@ class TaskProducer:
             producer, self._producer = self._producer, None
             await abandon_producer(producer)
 
-    async def _commit(self, producer: AIOKafkaProducer, messages: Mapping[str, Sequence[Message]]) -> None:
+    async def _commit(self, producer: AIOKafkaProducer, messages: Mapping[str, Sequence[Row]]) -> None:
         built = {topic: build(producer, queue) for topic, queue in messages.items()}
         await producer.begin_transaction()
         # aiokafka commits even if a batch of the transaction has failed: all of them have to be acknowledged first.

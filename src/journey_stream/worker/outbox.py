@@ -30,6 +30,9 @@ Row = tuple[bytes | None, bytes | None, Sequence[Header], int | None]
 """A message where millions are made in a loop and a name would cost as much as the rest: see `Message`."""
 
 
+StateRecords = list[tuple[bytes, bytes | None]]
+
+
 class Message(NamedTuple):
     """One record to write. `timestamp` None means the time of writing, so that retention counts from there."""
 
@@ -58,7 +61,7 @@ class Outbox:
         self._letter_bytes_max = settings.dead_letter_bytes_max
         self._source = f"/{settings.application_id}/{partition}".encode()
 
-    def messages(self, batch: Batch) -> dict[str, list[Message]]:
+    def messages(self, batch: Batch) -> dict[str, Sequence[Row]]:
         """Messages per topic, in order. The position record is always among them.
 
         Adds to the batch the dead letters of outputs that are too large.
@@ -67,9 +70,9 @@ class Outbox:
         changes = [self._stage_change(caused, letters) for caused in batch.changes]
         views = [Message(id_.encode(), encode_profile(view), _PROFILE_HEADERS) for id_, view in batch.views.items()]
         position = Position(batch.next_offset, batch.clock, self._partitions)
-        state = [Message(key, self._within_bounds(key, value)) for key, value in batch.changelog]
+        state: list[Row] = [(key, value, (), None) for key, value in self._within_bounds(batch.changelog)]
         state.append(Message(KEY, encode_position(position)))
-        found = {
+        found: dict[str, Sequence[Row]] = {
             self._topics.stage_changes: changes,
             self._topics.profiles: views,
             self._topics.dead_letters: [dead_letter_message(letter, self._letter_bytes_max) for letter in letters],
@@ -77,13 +80,14 @@ class Outbox:
         }
         return {topic: messages for topic, messages in found.items() if messages}
 
-    def _within_bounds(self, key: bytes, value: bytes | None) -> bytes | None:
-        if value is not None and len(value) + len(key) + BATCH_OVERHEAD_BYTES > self._bytes_max:
+    def _within_bounds(self, changelog: StateRecords) -> StateRecords:
+        largest = max([len(key) + len(value) for key, value in changelog if value is not None], default=0)
+        if largest + BATCH_OVERHEAD_BYTES > self._bytes_max:
             raise WorkerError(
-                f"A state record of {len(value)} bytes does not fit {self._topics.state}. "
-                "Raise record_bytes_max, and max.message.bytes of the topics with it (journey-stream topics check)."
+                f"A state record of {largest} bytes does not fit {self._topics.state}. Raise record_bytes_max, and "
+                "max.message.bytes of the topics with it (journey-stream topics check)."
             )
-        return value
+        return changelog
 
     def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
         change = caused.change

@@ -40,7 +40,7 @@ async def restore(
     count, moved = 0, time.monotonic()
     if at >= end:
         # Nothing to read. Asking once tells whether we may: better now than when there is something to restore.
-        await consumer.getmany(changelog, timeout_ms=200, max_records=1)
+        await consumer.getmany(changelog, timeout_ms=500, max_records=1)
     while at < end:
         chunks = await consumer.getmany(changelog, timeout_ms=200, max_records=CHUNK_RECORDS_MAX)
         for record in chunks.get(changelog, ()):

@@ -7,7 +7,7 @@ from journey_stream.engine.partition import Partition
 from journey_stream.worker.batch import Batch
 from journey_stream.worker.config import TopicNames
 from journey_stream.worker.metrics import Metrics
-from journey_stream.worker.outbox import Message
+from journey_stream.worker.outbox import Row
 from journey_stream.worker.ticking import now_ms
 
 
@@ -28,7 +28,7 @@ class TaskReport:
         self._metrics.batch_seconds.labels("task").observe(seconds)
         self._metrics.batch_records.labels("task").observe(records)
 
-    def committed(self, batch: Batch, messages: Mapping[str, Sequence[Message]], seconds: float) -> None:
+    def committed(self, batch: Batch, messages: Mapping[str, Sequence[Row]], seconds: float) -> None:
         """Only what was committed counts as read or written."""
         metrics, topics = self._metrics, self._topics
         metrics.transaction_seconds.observe(seconds)
