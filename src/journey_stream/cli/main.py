@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from journey_stream.cli import demo, explain, model, replay, schemas, simulate, topics, worker
+from journey_stream.cli import churn, demo, explain, model, replay, schemas, simulate, topics, worker
 from journey_stream.cli.errors import exit_code_of
 
 RUN, HISTORY, RULES = "Run", "History", "Rules and contracts"
@@ -30,6 +30,7 @@ app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)
 app.command("replay", rich_help_panel=HISTORY)(replay.replay)
 app.command("simulate", rich_help_panel=HISTORY)(simulate.simulate)
+app.add_typer(churn.app, name="churn", rich_help_panel=RULES)
 app.add_typer(model.app, name="model", rich_help_panel=RULES)
 app.add_typer(schemas.app, name="schemas", rich_help_panel=RULES)
 

@@ -21,16 +21,22 @@ SECTIONS = ("model", "version", "description", "stages", "touchpoints", "rules",
 
 def load_model(path: Path | str) -> Model:
     """The model in a file. Raises ModelError with every mistake, also if the file cannot be read."""
+    text = read_text(path, "model file")
+    return parse_model(text, str(path))
+
+
+def read_text(path: Path | str, what: str) -> str:
+    """The text of a small file; `what` names its kind in messages. Raises ModelError."""
     mistakes = Mistakes(str(path))
     try:
         with Path(path).open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        mistakes.add(None, "", found=reason[:1].lower() + reason[1:], expected="a readable model file")
+        mistakes.add(None, "", found=reason[:1].lower() + reason[1:], expected=f"a readable {what}")
         raise mistakes.error() from None
     if len(content) > FILE_BYTES_MAX:
-        mistakes.add(None, "", found="a larger file", expected=f"a model file of at most {FILE_BYTES_MAX // 1024} KiB")
+        mistakes.add(None, "", found="a larger file", expected=f"a {what} of at most {FILE_BYTES_MAX // 1024} KiB")
         raise mistakes.error()
     try:
         text = content.decode("utf-8-sig")
@@ -38,7 +44,7 @@ def load_model(path: Path | str) -> Model:
         line = content.count(b"\n", 0, error.start) + 1
         mistakes.add(line, "", found=f"the byte 0x{content[error.start]:02x}", expected="text in UTF-8")
         raise mistakes.error() from None
-    return parse_model(text, str(path))
+    return text
 
 
 def parse_model(text: str, origin: str) -> Model:

@@ -1,0 +1,164 @@
+"""Fitting parameters to a history.
+
+BG/NBD is fitted to everybody's history up to its end. The recalibration looks back: at several earlier instants it
+compares what was known then with what followed, up to the same end. Nothing after the end is used.
+
+A history may be shorter than the prediction window asks for. Then the recalibration is fitted on shorter windows, its
+slopes as linear functions of the logarithm of their length, and read off at the prediction window.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from journey_stream.churn.bgnbd import BgNbd
+from journey_stream.churn.likelihood import FitError, Maximum, feature_matrix, maximise
+from journey_stream.churn.panel import Floats, Panel, Snapshot
+from journey_stream.churn.parameters import FEATURES, Parameters, Provenance, Recalibration, Signal, Weight
+from journey_stream.churn.regression import Regression
+from journey_stream.events.times import EPOCH
+
+STEPS = 8
+FIRST_STEP = 3
+"""The looks back stand at these eighths of the history: 3/8 to 7/8."""
+LOOKS_MIN = 3
+"""With so many looks that have a whole prediction window ahead of them, shorter windows are not needed."""
+
+RIDGE = 1e-3
+CUSTOMERS_MIN, REPEATS_MIN, OUTCOMES_MIN, SEEN_MIN = 100, 50, 50, 50
+DIGITS = 6
+"""Significant digits that are kept."""
+
+
+class Look(NamedTuple):
+    """What was known at an instant, the length of the window after it, and who stayed away for that long."""
+
+    rows: Snapshot
+    window_ms: int
+    outcome: npt.NDArray[np.bool_]
+
+
+class Fitted(NamedTuple):
+    """The parameters, and what a person should know about how they came about."""
+
+    parameters: Parameters
+    maximum: Maximum
+    looks: int
+    outcomes: int
+    remarks: tuple[str, ...]
+
+
+def fit(panel: Panel, template: Parameters, *, until: int, data: str, with_signals: bool = True) -> Fitted:
+    """Fit to the history before `until` (ms). The template says everything that is not estimated.
+
+    Raises FitError when the data is too thin, with what there is and what is needed.
+    """
+    rows = panel.snapshot(until)
+    _check_enough(rows)
+    maximum = maximise(rows.repeats, rows.t_x, rows.age)
+    looks = _look_back(panel, until, template.window_ms)
+    candidates = template.signals if with_signals else ()
+    signals = [one for one in candidates if _times_seen(one, looks) >= SEEN_MIN]
+    regression = _regress(maximum, looks, signals, template)
+    typical = feature_matrix(maximum.model, rows, template.window_ms / template.unit_ms).mean(axis=0)
+    weights = tuple(
+        Weight(_short(weight), _short(mean)) for weight, mean in zip(regression.weights, typical, strict=False)
+    )
+    fitted = dict(zip((one.id for one in signals), regression.weights[len(FEATURES) :], strict=False))
+    end = until - 1
+    parameters = replace(
+        template,
+        bgnbd=BgNbd(*map(_short, maximum.model)),
+        recalibration=Recalibration(_short(regression.intercept), weights),
+        signals=tuple(_weighed(one, fitted) for one in candidates if one.id in fitted or one.basis == "judged"),
+        provenance=Provenance(data, _day(panel.since), _day(end, 1), len(rows), int((rows.repeats + 1).sum())),
+    )
+    return Fitted(
+        parameters, maximum, len(looks), sum(len(one.rows) for one in looks), _remarks(maximum, candidates, fitted)
+    )
+
+
+def _check_enough(rows: Snapshot) -> None:
+    again = int((rows.repeats > 0).sum())
+    if len(rows) < CUSTOMERS_MIN or again < REPEATS_MIN:
+        raise FitError(
+            f"too little data: {len(rows)} customers, of whom {again} bought again; "
+            f"needed are {CUSTOMERS_MIN} and {REPEATS_MIN}"
+        )
+
+
+def _look_back(panel: Panel, until: int, window_ms: int) -> list[Look]:
+    length = until - panel.since
+    instants = [panel.since + length * step // STEPS for step in range(FIRST_STEP, STEPS)]
+    whole = [at for at in instants if at + window_ms <= until]
+    if len(whole) >= LOOKS_MIN:
+        pairs = [(at, window_ms) for at in whole]
+    else:
+        windows = [length * step // STEPS for step in range(1, STEPS)]
+        pairs = [(at, window) for at in instants for window in windows if at + window <= until and window <= window_ms]
+    looks = [_look(panel, at, window) for at, window in pairs]
+    away, back = (sum(int(look.outcome.sum()) for look in looks), sum(int((~look.outcome).sum()) for look in looks))
+    if min(away, back) < OUTCOMES_MIN:
+        raise FitError(
+            f"too little data: in the windows within the history customers stayed away {away} times and came back "
+            f"{back} times; needed are {OUTCOMES_MIN} each. A longer history or another window may help"
+        )
+    return looks
+
+
+def _look(panel: Panel, at: int, window_ms: int) -> Look:
+    rows = panel.snapshot(at)
+    return Look(rows, window_ms, panel.stayed_away(rows, at, window_ms))
+
+
+def _regress(maximum: Maximum, looks: list[Look], signals: list[Signal], template: Parameters) -> Regression:
+    """Columns: the features, the signals, and, if the windows differ, the features times ln(window / wanted)."""
+    differ = any(look.window_ms != template.window_ms for look in looks)
+    blocks: list[Floats] = []
+    for look in looks:
+        matrix = feature_matrix(maximum.model, look.rows, look.window_ms / template.unit_ms)
+        columns = [matrix, signal_matrix(look.rows, signals, template.unit_ms)]
+        if differ:
+            columns.append(matrix * np.log(look.window_ms / template.window_ms))
+        blocks.append(np.column_stack(columns))
+    return Regression(np.vstack(blocks), np.concatenate([look.outcome for look in looks]), RIDGE)
+
+
+def signal_matrix(rows: Snapshot, signals: list[Signal], unit_ms: int) -> Floats:
+    """(customers, signals): 1 at the moment of the signal, halved with every half-life, 0 if never seen."""
+    never = np.full(len(rows), np.inf)
+    columns = [0.5 ** (rows.signals.get(one.id, never) * unit_ms / one.half_life_ms) for one in signals]
+    return np.column_stack(columns) if columns else np.empty((len(rows), 0))
+
+
+def _times_seen(signal: Signal, looks: list[Look]) -> int:
+    """How many customers had been seen with the signal, in the look with the most of them."""
+    counts = [int(np.isfinite(look.rows.signals[signal.id]).sum()) for look in looks if signal.id in look.rows.signals]
+    return max(counts, default=0)
+
+
+def _weighed(signal: Signal, fitted: dict[str, float]) -> Signal:
+    return replace(signal, weight=_short(fitted[signal.id]), basis="fitted") if signal.id in fitted else signal
+
+
+def _remarks(maximum: Maximum, candidates: tuple[Signal, ...], fitted: dict[str, float]) -> tuple[str, ...]:
+    remarks = [f"the data cannot tell how {name} should be: it ran to its bound" for name in maximum.at_bounds]
+    for one in candidates:
+        if one.id not in fitted:
+            fate = "keeps the weight that was judged" if one.basis == "judged" else "is left out"
+            remarks.append(f"signal {one.id}: fewer than {SEEN_MIN} customers had it; it {fate}")
+    return tuple(remarks)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _day(at: int, days_later: int = 0) -> str:
+    instant = EPOCH + timedelta(milliseconds=at)
+    return (
+        (datetime(instant.year, instant.month, instant.day, tzinfo=UTC) + timedelta(days=days_later)).date().isoformat()
+    )

@@ -1,0 +1,91 @@
+"""Why a score is what it is: what each fact contributes, in words and numbers."""
+
+from typing import NamedTuple
+
+from journey_stream.churn.bands import BANDS
+from journey_stream.churn.bgnbd import logistic
+from journey_stream.churn.features import features
+from journey_stream.churn.parameters import FEATURES
+from journey_stream.churn.score import Scorer
+from journey_stream.churn.summary import Summary
+from journey_stream.events.times import DAY_MS, HOUR_MS
+
+DIGITS = 4
+"""Of published numbers: more than they deserve, few enough to be the same on every machine."""
+
+
+class Contribution(NamedTuple):
+    """One fact: positive `log_odds` raise the risk above that of a typical customer. `since` in ms since the epoch."""
+
+    factor: str
+    log_odds: float
+    text: str
+    since: int
+
+
+class Risk(NamedTuple):
+    """A score with its reasons, the weightiest first; `typical` log-odds plus all contributions are its log-odds."""
+
+    probability: float
+    band: int
+    typical: float
+    contributions: tuple[Contribution, ...]
+
+    @property
+    def band_name(self) -> str:
+        return BANDS[self.band]
+
+
+def assess(scorer: Scorer, summary: Summary, at: int, band: int | None) -> Risk:
+    """The risk at an instant of a customer who was in `band` before, or in none."""
+    score = scorer.score(summary, at)
+    recalibration = scorer.parameters.recalibration
+    typical = recalibration.intercept + sum(one.weight * one.typical for one in recalibration.weights)
+    found = [*_facts(scorer, summary, at), *_signals(scorer, summary, at)]
+    found.sort(key=lambda one: (-abs(one.log_odds), one.factor))
+    return Risk(
+        round(logistic(score), DIGITS),
+        scorer.bands.next(band, score),
+        round(typical, DIGITS),
+        tuple(found),
+    )
+
+
+def _facts(scorer: Scorer, summary: Summary, at: int) -> list[Contribution]:
+    parameters = scorer.parameters
+    unit_ms = parameters.unit_ms
+    x, age, window = summary.repeats, (at - summary.first) / unit_ms, parameters.window_ms / unit_ms
+    values = features(parameters.bgnbd, x, (summary.last - summary.first) / unit_ms, age, window, summary.spent)
+    lived, silent = say_span(at - summary.first), say_span(at - summary.last)
+    back = -100.0 * (logistic(values.pace) - 1.0)
+    event = parameters.event
+    texts = (
+        f"{x + 1} times {event} within {lived}: at this pace {back:.0f} % are back within the window if still active",
+        f"{100.0 * values.active:.0f} % likely to be still active after {silent} of silence",
+        f"only one {event} so far" if not x else f"came back after the first {event}",
+        f"silent for {silent} of {lived}",
+        f"spent {summary.spent:.2f} in all",
+    )
+    since = (summary.first, summary.last, summary.first, summary.last, summary.first)
+    return [
+        Contribution(name, round(one.weight * (value - one.typical), DIGITS), text, start)
+        for name, one, value, text, start in zip(
+            FEATURES, parameters.recalibration.weights, values, texts, since, strict=True
+        )
+    ]
+
+
+def _signals(scorer: Scorer, summary: Summary, at: int) -> list[Contribution]:
+    found: list[Contribution] = []
+    for name, last in (summary.signals or {}).items():
+        signal = scorer.signals.get(name)
+        if signal is not None:
+            weight = signal.weight * 0.5 ** ((at - last) / signal.half_life_ms)
+            found.append(Contribution(name, round(weight, DIGITS), f"{signal.text} {say_span(at - last)} ago", last))
+    return found
+
+
+def say_span(length_ms: int) -> str:
+    """`3 days`, `5 hours`."""
+    count, unit = (length_ms // DAY_MS, "day") if length_ms >= DAY_MS else (length_ms // HOUR_MS, "hour")
+    return f"{count} {unit}" + ("" if count == 1 else "s")

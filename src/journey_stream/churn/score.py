@@ -1,0 +1,64 @@
+"""The score: the log-odds that a customer does not come back within the window, and the band it falls into.
+
+A score depends on the summary and the instant alone. So touchpoints that neither are the event nor a signal cost
+nothing, and in silence the next change of band is known in advance (`silence.py`).
+"""
+
+import math
+
+from journey_stream.churn.bands import Thresholds
+from journey_stream.churn.bgnbd import EXPONENT_MAX, idle_log_odds, logistic
+from journey_stream.churn.parameters import Parameters, Signal
+from journey_stream.churn.summary import Summary
+
+
+class Scorer:
+    """The parameters, made ready for scoring; without state."""
+
+    __slots__ = ("_signals", "_unit_ms", "_weights", "_window", "bands", "parameters", "signals")
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.bands = Thresholds(parameters.bands)
+        self.signals: dict[str, Signal] = {signal.id: signal for signal in parameters.signals}
+        self._signals = {one.id: (one.weight, -math.log(2.0) / one.half_life_ms) for one in parameters.signals}
+        self._weights = tuple(one.weight for one in parameters.recalibration.weights)
+        self._unit_ms = parameters.unit_ms
+        self._window = parameters.window_ms / parameters.unit_ms
+
+    def score(self, summary: Summary, at: int) -> float:
+        """The log-odds at an instant that is not before the summary's last touchpoint."""
+        constant, moving = self.terms(summary, at)
+        return constant + math.fsum(moving)
+
+    def probability(self, summary: Summary, at: int) -> float:
+        """The probability of no such touchpoint within the window from `at`."""
+        return logistic(self.score(summary, at))
+
+    def terms(self, summary: Summary, at: int) -> tuple[float, list[float]]:
+        """What stays as it is in silence, and the terms that move: each of them rises or falls all the time.
+
+        The same numbers as `features.features`, written out: this runs for every event and signal.
+        """
+        unit_ms = self._unit_ms
+        r, alpha, a, b = self.parameters.bgnbd
+        pace, active, once, quiet, spent = self._weights
+        x = summary.repeats
+        age = (at - summary.first) / unit_ms
+        silence = (at - summary.last) / unit_ms
+        constant = self.parameters.recalibration.intercept + spent * math.log1p(summary.spent)
+        pace_term = pace * idle_log_odds((r + x) * math.log1p(self._window / (alpha + age)))
+        quiet_term = quiet * silence / (age + 1.0)
+        if x:
+            gone = math.log(a / (b + x - 1)) + (r + x) * math.log1p(silence / (alpha + age - silence))
+            active_term = active / (1.0 + math.exp(gone)) if gone < EXPONENT_MAX else 0.0
+            moving = [pace_term, active_term, quiet_term]
+        else:
+            constant += active + once
+            moving = [pace_term, quiet_term]
+        if summary.signals:
+            for signal, last in summary.signals.items():
+                effect = self._signals.get(signal)
+                if effect is not None:
+                    moving.append(effect[0] * math.exp(effect[1] * (at - last)))
+        return constant, moving
