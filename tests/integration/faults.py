@@ -85,6 +85,9 @@ class Cluster:
         victim.thaw()
 
     async def _restart_broker(self) -> None:
+        """Under workers that have started: one that finds no broker at its start ends, and is meant to."""
+        for worker in self._workers:
+            await asyncio.to_thread(worker.wait_started)
         await asyncio.to_thread(self._broker.restart, kill=self._rng.random() < 0.5)
 
     async def _scale(self) -> None:
