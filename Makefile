@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock soak bench clean schemas
+.PHONY: help setup demo test check format lock soak bench compile clean-compiled clean schemas
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,9 +45,15 @@ soak: setup ## The long fault, determinism and load tests
 bench: setup ## Speed and memory beside peers; results in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.run
 
+compile: setup ## Compile the hot path (needs a C compiler); optional, a fifth faster
+	$(BIN)/python scripts/compile.py
+
+clean-compiled: ## Go back to the sources alone
+	find src -name '*.so' -delete
+
 lock: setup ## Resolve the dependencies anew (needs uv)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
 
 clean: ## Remove what make made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) src/build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

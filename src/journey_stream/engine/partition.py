@@ -8,13 +8,11 @@ keep than live objects, and nothing to the garbage collector.
 from collections.abc import Iterator
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
-from typing import Any
-
-import msgspec
 
 from journey_stream.engine.fold import step
 from journey_stream.engine.head import Head, decode_head
 from journey_stream.engine.limits import Limits
+from journey_stream.engine.meta import STATE_FORMAT, Meta, decode_meta, format_of
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.profile import Context, Profile
 from journey_stream.engine.publication import Counters
@@ -26,23 +24,11 @@ from journey_stream.events.reasons import Reason
 from journey_stream.events.times import DAY_MS, rfc3339
 from journey_stream.journey.model import Model
 
-STATE_FORMAT = 1
 _META_KEY = b"m"
 
 
 class StateMismatch(Exception):
     """The stored state was written by another release or for another journey model."""
-
-
-class _Meta(msgspec.Struct, array_like=True):
-    format: int
-    fingerprint: str
-    model: str
-    version: int
-    clock: int
-
-
-_decode_meta = msgspec.msgpack.Decoder(_Meta).decode
 
 
 class Partition:
@@ -221,13 +207,13 @@ class Partition:
 
     def _meta(self) -> bytes:
         model = self.plan.model
-        return encode(_Meta(STATE_FORMAT, model.fingerprint, model.name, model.version, self.clock))
+        return encode(Meta(STATE_FORMAT, model.fingerprint, model.name, model.version, self.clock))
 
     def _restore_meta(self, value: bytes) -> None:
-        stored: list[Any] = msgspec.msgpack.decode(value)
-        if stored[0] != STATE_FORMAT:
-            raise StateMismatch(f"the state has format {stored[0]}; this release reads format {STATE_FORMAT}")
-        meta, model = _decode_meta(value), self.plan.model
+        found = format_of(value)
+        if found != STATE_FORMAT:
+            raise StateMismatch(f"the state has format {found}; this release reads format {STATE_FORMAT}")
+        meta, model = decode_meta(value), self.plan.model
         if meta.fingerprint != model.fingerprint:
             raise StateMismatch(
                 f"the state belongs to the journey model {meta.model} version {meta.version}, and the rules of "

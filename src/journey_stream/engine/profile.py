@@ -48,11 +48,9 @@ class Profile(Timeline):
             held = self.find(touch.id)
             if held is not None:
                 return self._meet_again(held, touch, clock)
-        elif head.revision or head.folded_id:
-            return self._place(touch, clock)  # its only touchpoint was taken out: nothing to step from
         at, standing = touch.at, head.standing
         # A step does it when no touchpoint that was folded and no silence that was decided comes after.
-        if at <= standing.silent_at or at < head.last_at or (at == head.last_at and touch.id < head.last_id):
+        if at <= standing.silent_at or at < head.last_at or (at == head.last_at and touch.id <= head.last_id):
             return self._place(touch, clock)
         self.changed = True
         changes: list[Change] = []

