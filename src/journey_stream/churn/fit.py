@@ -1,10 +1,13 @@
 """Fitting parameters to a history.
 
 BG/NBD is fitted to everybody's history up to its end. The recalibration looks back: at several earlier instants it
-compares what was known then with what followed, up to the same end. Nothing after the end is used.
+compares what was known then with what followed, up to the same end. Nothing after the end is used. A history may be
+too short to hold the prediction window several times; then the looks back have shorter windows.
 
-A history may be shorter than the prediction window asks for. Then the recalibration is fitted on shorter windows, its
-slopes as linear functions of the logarithm of their length, and read off at the prediction window.
+The recalibration is the mean of two logistic regressions. The anchored one adds its corrections to the log-odds of
+BG/NBD, and trusts the model with how the outcome depends on the length of the window. The free one takes nothing as
+given; its slopes are linear in the logarithm of the window's length. Where the window reaches beyond the data the two
+err to different sides. On windows within the histories of both public data sets their mean was better than either.
 """
 
 from dataclasses import replace
@@ -15,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from journey_stream.churn.bgnbd import BgNbd
-from journey_stream.churn.likelihood import FitError, Maximum, feature_matrix, maximise
+from journey_stream.churn.errors import FitError
+from journey_stream.churn.likelihood import Maximum, feature_matrix, maximise
 from journey_stream.churn.panel import Floats, Panel, Snapshot
 from journey_stream.churn.parameters import FEATURES, Parameters, Provenance, Recalibration, Signal, Weight
 from journey_stream.churn.regression import Regression
@@ -27,7 +31,8 @@ FIRST_STEP = 3
 LOOKS_MIN = 3
 """With so many looks that have a whole prediction window ahead of them, shorter windows are not needed."""
 
-RIDGE = 1e-3
+RIDGE_FREE, RIDGE_ANCHORED = 1e-3, 1e-4
+ANCHORED_SHARE = 0.5
 CUSTOMERS_MIN, REPEATS_MIN, OUTCOMES_MIN, SEEN_MIN = 100, 50, 50, 50
 DIGITS = 6
 """Significant digits that are kept."""
@@ -62,23 +67,29 @@ def fit(panel: Panel, template: Parameters, *, until: int, data: str, with_signa
     looks = _look_back(panel, until, template.window_ms)
     candidates = template.signals if with_signals else ()
     signals = [one for one in candidates if _times_seen(one, looks) >= SEEN_MIN]
-    regression = _regress(maximum, looks, signals, template)
-    typical = feature_matrix(maximum.model, rows, template.window_ms / template.unit_ms).mean(axis=0)
+    intercept, columns = _recalibrate(maximum, looks, signals, template)
+    rows_now = feature_matrix(maximum.model, rows, template.window_ms / template.unit_ms)
     weights = tuple(
-        Weight(_short(weight), _short(mean)) for weight, mean in zip(regression.weights, typical, strict=False)
+        Weight(_short(weight), _short(mean)) for weight, mean in zip(columns, rows_now.mean(axis=0), strict=False)
     )
-    fitted = dict(zip((one.id for one in signals), regression.weights[len(FEATURES) :], strict=False))
+    fitted = dict(zip((one.id for one in signals), map(float, columns[len(FEATURES) :]), strict=True))
     end = until - 1
+    outcomes = sum(len(look.rows) for look in looks)
     parameters = replace(
         template,
         bgnbd=BgNbd(*map(_short, maximum.model)),
-        recalibration=Recalibration(_short(regression.intercept), weights),
+        recalibration=Recalibration(_short(intercept), weights),
         signals=tuple(_weighed(one, fitted) for one in candidates if one.id in fitted or one.basis == "judged"),
-        provenance=Provenance(data, _day(panel.since), _day(end, 1), len(rows), int((rows.repeats + 1).sum())),
+        provenance=Provenance(
+            data,
+            _day(panel.since),
+            _day(end, 1),
+            len(rows),
+            int((rows.repeats + 1).sum()),
+            f"Recalibrated on {outcomes} outcomes of {len(looks)} windows within that time.",
+        ),
     )
-    return Fitted(
-        parameters, maximum, len(looks), sum(len(one.rows) for one in looks), _remarks(maximum, candidates, fitted)
-    )
+    return Fitted(parameters, maximum, len(looks), outcomes, _remarks(maximum, candidates, fitted))
 
 
 def _check_enough(rows: Snapshot) -> None:
@@ -114,17 +125,31 @@ def _look(panel: Panel, at: int, window_ms: int) -> Look:
     return Look(rows, window_ms, panel.stayed_away(rows, at, window_ms))
 
 
-def _regress(maximum: Maximum, looks: list[Look], signals: list[Signal], template: Parameters) -> Regression:
-    """Columns: the features, the signals, and, if the windows differ, the features times ln(window / wanted)."""
-    differ = any(look.window_ms != template.window_ms for look in looks)
-    blocks: list[Floats] = []
-    for look in looks:
-        matrix = feature_matrix(maximum.model, look.rows, look.window_ms / template.unit_ms)
-        columns = [matrix, signal_matrix(look.rows, signals, template.unit_ms)]
-        if differ:
-            columns.append(matrix * np.log(look.window_ms / template.window_ms))
-        blocks.append(np.column_stack(columns))
-    return Regression(np.vstack(blocks), np.concatenate([look.outcome for look in looks]), RIDGE)
+def _recalibrate(
+    maximum: Maximum, looks: list[Look], signals: list[Signal], template: Parameters
+) -> tuple[float, Floats]:
+    """The intercept, and the weights of FEATURES and of the signals, in this order."""
+    matrices = [feature_matrix(maximum.model, look.rows, look.window_ms / template.unit_ms) for look in looks]
+    given = np.concatenate([matrix[:, 0] for matrix in matrices])
+    parts = [
+        np.column_stack([matrix[:, 1:], signal_matrix(look.rows, signals, template.unit_ms)])
+        for matrix, look in zip(matrices, looks, strict=True)
+    ]
+    outcome = np.concatenate([look.outcome for look in looks])
+    anchored = Regression(np.vstack(parts), outcome, RIDGE_ANCHORED, given)
+    if any(look.window_ms != template.window_ms for look in looks):
+        # These columns are zero at the prediction window, so that their weights need not be kept.
+        slopes = [
+            np.column_stack([part, matrix[:, 1:] * np.log(look.window_ms / template.window_ms)])
+            for part, matrix, look in zip(parts, matrices, looks, strict=True)
+        ]
+        free = Regression(np.vstack(slopes), outcome, RIDGE_FREE)
+    else:
+        free = Regression(np.vstack(parts), outcome, RIDGE_FREE)
+    kept = len(anchored.weights)
+    mean = ANCHORED_SHARE * anchored.weights + (1.0 - ANCHORED_SHARE) * free.weights[:kept]
+    intercept = ANCHORED_SHARE * anchored.intercept + (1.0 - ANCHORED_SHARE) * free.intercept
+    return intercept, np.concatenate(([ANCHORED_SHARE], mean))
 
 
 def signal_matrix(rows: Snapshot, signals: list[Signal], unit_ms: int) -> Floats:

@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import betaln, gammaln
+from scipy.special import betaln, expit, gammaln
 
 from journey_stream.churn.bgnbd import EXPONENT_MAX, BgNbd
-from journey_stream.churn.features import FREQUENT_UNITS
+from journey_stream.churn.errors import FitError
+from journey_stream.churn.features import AGE_UNITS_MIN, SURE
 from journey_stream.churn.panel import Floats, Snapshot
 
 BOUNDS = (-7.0, 9.0)
@@ -15,10 +16,6 @@ BOUNDS = (-7.0, 9.0)
 
 STARTS = ((-1.0, 0.0, 0.0, 1.0), (0.5, 0.0, -2.0, 2.0), (0.0, 1.0, 0.0, 0.0), (-1.0, -1.0, -1.0, 2.0))
 """ln r, ln alpha (of the mean age), ln a, ln b: rare and frequent buyers, many and few who drop out."""
-
-
-class FitError(Exception):
-    """The data does not carry a fit; the message says what is missing."""
 
 
 class Maximum(NamedTuple):
@@ -79,12 +76,14 @@ def feature_matrix(model: BgNbd, rows: Snapshot, window: float) -> Floats:
     pace = -np.where(exponent < EXPONENT_MAX, np.log(np.expm1(np.minimum(exponent, EXPONENT_MAX))), exponent)
     gone = np.log(a / (b + np.maximum(x, 1.0) - 1.0)) + (r + x) * np.log1p(silence / (alpha + rows.t_x))
     active = np.where(x > 0, 1.0 / (1.0 + np.exp(np.minimum(gone, EXPONENT_MAX))), 1.0)
-    quiet = silence / (rows.age + FREQUENT_UNITS)
-    return np.column_stack([pace, active, (x == 0).astype(np.float64), quiet, np.log1p(rows.spent)])
+    quiet = silence / (rows.age + AGE_UNITS_MIN)
+    back = np.clip(-active * np.expm1(-exponent), 1e-300, 1.0 - 1e-16)
+    whole = np.clip(np.log((1.0 - back) / back), -SURE, SURE)
+    once = (x == 0).astype(np.float64)
+    return np.column_stack([whole, pace, active, once, quiet, np.log1p(rows.spent / (x + 1.0))])
 
 
 def plain_probability(model: BgNbd, rows: Snapshot, window: float) -> Floats:
     """P(no purchase) as BG/NBD has it, without recalibration."""
-    matrix = feature_matrix(model, rows, window)
-    result: Floats = 1.0 - matrix[:, 1] / (1.0 + np.exp(matrix[:, 0]))
+    result: Floats = expit(feature_matrix(model, rows, window)[:, 0])
     return result

@@ -13,7 +13,7 @@ from journey_stream.journey.model import Kind
 Basis = Literal["fitted", "judged"]
 """Whether a signal's weight was estimated from the data named in the provenance, or is somebody's judgement."""
 
-FEATURES = ("pace", "active", "once", "quiet", "spent")
+FEATURES = ("model", "pace", "active", "once", "quiet", "basket")
 """The recalibrated parts of the score, in the order of their weights; `features.py` defines them."""
 
 

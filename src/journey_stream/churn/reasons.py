@@ -59,14 +59,17 @@ def _facts(scorer: Scorer, summary: Summary, at: int) -> list[Contribution]:
     lived, silent = say_span(at - summary.first), say_span(at - summary.last)
     back = -100.0 * (logistic(values.pace) - 1.0)
     event = parameters.event
+    away = 100.0 * logistic(values.model)
+    lasting = say_span(parameters.window_ms)
     texts = (
+        f"BG/NBD alone: {away:.0f} % likely to stay away for {lasting}",
         f"{x + 1} times {event} within {lived}: at this pace {back:.0f} % are back within the window if still active",
         f"{100.0 * values.active:.0f} % likely to be still active after {silent} of silence",
         f"only one {event} so far" if not x else f"came back after the first {event}",
         f"silent for {silent} of {lived}",
-        f"spent {summary.spent:.2f} in all",
+        f"spent {summary.spent / (x + 1):.2f} each time",
     )
-    since = (summary.first, summary.last, summary.first, summary.last, summary.first)
+    since = (summary.last, summary.first, summary.last, summary.first, summary.last, summary.first)
     return [
         Contribution(name, round(one.weight * (value - one.typical), DIGITS), text, start)
         for name, one, value, text, start in zip(

@@ -9,19 +9,24 @@ from journey_stream.churn.panel import Floats
 
 
 class Regression:
-    """Log-odds = intercept + matrix · weights."""
+    """Log-odds = given + intercept + matrix · weights."""
 
     __slots__ = ("intercept", "weights")
 
-    def __init__(self, matrix: Floats, outcome: npt.NDArray[np.bool_], ridge: float) -> None:
-        """Fit to (rows, columns) and (rows,). `ridge` weighs the squares of standardised weights in the mean loss."""
+    def __init__(
+        self, matrix: Floats, outcome: npt.NDArray[np.bool_], ridge: float, given: Floats | float = 0.0
+    ) -> None:
+        """Fit to (rows, columns) and (rows,). `ridge` weighs the squares of standardised weights in the mean loss.
+
+        `given` are log-odds per row to which those of the regression are added.
+        """
         centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
         scale[scale == 0.0] = 1.0
         standard = (matrix - centre) / scale
         y = outcome.astype(np.float64)
 
         def loss(point: Floats) -> tuple[float, Floats]:
-            line = point[0] + standard @ point[1:]
+            line = given + point[0] + standard @ point[1:]
             miss = (expit(line) - y) / len(y)
             value = float(np.mean(np.logaddexp(0.0, line) - y * line)) + ridge * float(np.sum(point[1:] ** 2))
             return value, np.concatenate(([miss.sum()], standard.T @ miss + 2.0 * ridge * point[1:]))
@@ -32,7 +37,3 @@ class Regression:
         )
         self.weights: Floats = found.x[1:] / scale
         self.intercept = float(found.x[0] - self.weights @ centre)
-
-    def log_odds(self, matrix: Floats) -> Floats:
-        result: Floats = self.intercept + matrix @ self.weights
-        return result

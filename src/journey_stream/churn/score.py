@@ -8,6 +8,7 @@ import math
 
 from journey_stream.churn.bands import Thresholds
 from journey_stream.churn.bgnbd import EXPONENT_MAX, idle_log_odds, logistic
+from journey_stream.churn.features import AGE_UNITS_MIN, away_log_odds
 from journey_stream.churn.parameters import Parameters, Signal
 from journey_stream.churn.summary import Summary
 
@@ -42,20 +43,24 @@ class Scorer:
         """
         unit_ms = self._unit_ms
         r, alpha, a, b = self.parameters.bgnbd
-        pace, active, once, quiet, spent = self._weights
+        model, pace, active, once, quiet, basket = self._weights
         x = summary.repeats
         age = (at - summary.first) / unit_ms
         silence = (at - summary.last) / unit_ms
-        constant = self.parameters.recalibration.intercept + spent * math.log1p(summary.spent)
-        pace_term = pace * idle_log_odds((r + x) * math.log1p(self._window / (alpha + age)))
-        quiet_term = quiet * silence / (age + 1.0)
+        constant = self.parameters.recalibration.intercept + basket * math.log1p(summary.spent / (x + 1))
+        exponent = (r + x) * math.log1p(self._window / (alpha + age))
         if x:
             gone = math.log(a / (b + x - 1)) + (r + x) * math.log1p(silence / (alpha + age - silence))
-            active_term = active / (1.0 + math.exp(gone)) if gone < EXPONENT_MAX else 0.0
-            moving = [pace_term, active_term, quiet_term]
+            alive = 1.0 / (1.0 + math.exp(gone)) if gone < EXPONENT_MAX else 0.0
         else:
-            constant += active + once
-            moving = [pace_term, quiet_term]
+            alive = 1.0
+            constant += once
+        moving = [
+            model * away_log_odds(-alive * math.expm1(-exponent)),
+            pace * idle_log_odds(exponent),
+            active * alive,
+            quiet * silence / (age + AGE_UNITS_MIN),
+        ]
         if summary.signals:
             for signal, last in summary.signals.items():
                 effect = self._signals.get(signal)

@@ -174,14 +174,17 @@ def _print_evaluation(result: "Evaluation", parameters: "Parameters") -> None:
     print(f"predictions      {judged.customers:,}, of which {100 * judged.stayed_away:.1f} % came true")
     print()
     print(f"{'':27} {'AUC':>6} {'Brier':>7} {'worst group off':>16} {'lift, top tenth':>16} {'mean':>6}")
-    for name, one in (("score", judged), ("BG/NBD alone", result.bgnbd)):
-        print(
-            f"{name:27} {one.auc:6.4f} {one.brier:7.4f} {one.calibration_error:16.3f} {one.lift:16.2f} {one.mean:6.3f}"
-        )
+    _print_row("score", judged)
+    _print_row("BG/NBD alone", result.bgnbd)
     for ranking in result.baselines:
         print(f"{ranking.name:27} {ranking.auc:6.4f} {'':7} {'':16} {ranking.lift:16.2f}")
+    _print_row("refitted to these outcomes", result.ceiling)
     print()
     _print_groups(judged)
+
+
+def _print_row(name: str, one: "Judgement") -> None:
+    print(f"{name:27} {one.auc:6.4f} {one.brier:7.4f} {one.calibration_error:16.3f} {one.lift:16.2f} {one.mean:6.3f}")
 
 
 def _print_groups(judged: "Judgement") -> None:

@@ -35,10 +35,11 @@ def _message(error: Exception) -> str:
 
 def _meant_for_people() -> tuple[type[Exception], ...]:
     """The errors whose text is written for the person at the terminal. Imported only once something failed."""
+    from journey_stream.churn.errors import FitError  # noqa: PLC0415
     from journey_stream.history.record import HistoryError  # noqa: PLC0415
     from journey_stream.journey.errors import ModelError  # noqa: PLC0415
     from journey_stream.worker.broker_errors import BrokerError  # noqa: PLC0415
     from journey_stream.worker.config_file import ConfigError  # noqa: PLC0415
     from journey_stream.worker.errors import WorkerError  # noqa: PLC0415
 
-    return CommandError, HistoryError, ModelError, BrokerError, ConfigError, WorkerError
+    return CommandError, FitError, HistoryError, ModelError, BrokerError, ConfigError, WorkerError
