@@ -88,7 +88,8 @@ class _Walk:
     def _due(self, rule: Inactivity) -> tuple[int, int, str, tuple[str, ...]]:
         breaking = [r for r in self.seen if self._is(r, rule.kind, rule.where)]
         since = max([self.entered_at, *(r.occurred_at for r in breaking[-1:])])
-        return since + rule.nothing_for_ms, rule.to, rule.id, tuple(r.event_id for r in breaking[-1:])
+        reset = tuple(r.event_id for r in breaking[-1:] if r.occurred_at == since)
+        return since + rule.nothing_for_ms, rule.to, rule.id, reset
 
     def _enter(self, at: int, to: int, rule: str, evidence: tuple[str, ...]) -> None:
         stages = self.model.stages

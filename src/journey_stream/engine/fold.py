@@ -71,7 +71,8 @@ def next_silence(plan: Plan, standing: Standing) -> tuple[int, Change | None]:
             since = last[-2]  # type: ignore[assignment]
         at = since + silence.nothing_for_ms
         if at < due and plan.may_move(stage, silence.to, standing.peak, by_inactivity=True):
-            evidence = () if last is None else (str(last[-1]),)
+            # Only what came after the stage was entered has broken the silence in it.
+            evidence = (str(last[-1]),) if last is not None and last[-2] == since else ()
             due = at
             found = Change(at, stage, silence.to, silence.code, _since(standing), evidence, since)
     return due, found
@@ -105,6 +106,7 @@ def _since(standing: Standing) -> int | None:
 
 def _move(standing: Standing, change: Change, changes: list[Change]) -> None:
     changes.append(change)
+    standing.came_from, standing.rule = change.before, change.rule
     standing.stage = change.after
     standing.entered_at = change.at
     standing.peak = max(standing.peak, change.after)

@@ -25,6 +25,7 @@ from journey_stream.events.times import DAY_MS, rfc3339
 from journey_stream.journey.model import Model
 
 _META_KEY = b"m"
+_STALE_TIMERS = 1_000
 
 
 class StateMismatch(Exception):
@@ -76,6 +77,11 @@ class Partition:
             decisions += self._ring(*heappop(self._timers))
         return decisions
 
+    def _drop_stale_timers(self) -> None:
+        """A timer that was set anew for earlier leaves its old entry behind, which is dropped when many have come."""
+        if len(self._timers) > 2 * len(self._heads) + _STALE_TIMERS:
+            self.restored()
+
     def next_timer(self) -> int | None:
         """The clock time (ms) by which a tick is needed if the log stays quiet; it may prove to be too early."""
         return self._timers[0][0] if self._timers else None
@@ -87,6 +93,7 @@ class Partition:
             if profile.changed:
                 self._pack(profile_id, profile, records)
         self._live.clear()
+        self._drop_stale_timers()
         if self._stored_clock != self.clock:
             self._stored_clock = self.clock
             records.append((_META_KEY, self._meta()))
@@ -160,7 +167,7 @@ class Partition:
         if profile is None:
             profile = self._live[profile_id] = self._load(profile_id)
         reaction = self.plan.reaction(record.channel, record.type)
-        decisions = profile.add(reaction.project(record), reaction, self.clock)
+        decisions = profile.add(reaction.project(record), reaction, record.arrived_at, self.clock)
         head = profile.head
         due = profile.next_due() if self.plan.settles else head.standing.quiet_until
         if due < head.armed:
@@ -192,12 +199,14 @@ class Partition:
         self._heads[profile_id] = packed
         key = profile_id.encode()
         records.append((b"h" + key, packed))
+        self.state_bytes += profile.grown
         if profile.touched:
             parts = self._parts[profile_id] = profile.packed
             records += [(_part_key(profile_id, number), parts.get(number)) for number in sorted(profile.touched)]
 
     def _restore_part(self, profile_id: str, number: int, value: bytes | None) -> None:
         parts = self._parts.setdefault(profile_id, {})
+        self.state_bytes += len(value or b"") - len(parts.get(number, b""))
         if value is None:
             parts.pop(number, None)
             if not parts:

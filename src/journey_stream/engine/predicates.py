@@ -39,7 +39,10 @@ def fact_of(record: TouchpointRecord, field: str) -> tuple[bool, Fact]:
     if isinstance(value, str):
         return True, value if len(value) <= _TEXT_MAX else None
     if isinstance(value, int) and not -_INT_MAX <= value < _INT_MAX:
-        return True, float(value)
+        try:
+            return True, float(value)
+        except OverflowError:
+            return True, None
     return True, value if isinstance(value, bool | int | float) else None
 
 

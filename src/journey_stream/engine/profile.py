@@ -11,6 +11,9 @@ from journey_stream.engine.touches import Change, Touch, describe, pack, unpack_
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
 
+HISTORY_BYTES_MAX = 128 * 1024
+"""The head holds the changes that may still be corrected, and no state record may outgrow the broker's limit."""
+
 
 class Context:
     """What all profiles of a partition share."""
@@ -35,17 +38,19 @@ class Profile(Timeline):
         self.packed = {} if packed is None else packed
         self.holding_ms = context.holding_ms
         self.touched = set()
+        self.grown = 0
         self.id = profile_id
         self.context = context
         self.changed = False
 
-    def add(self, touch: Touch, reaction: Reaction, clock: int) -> list[Decision]:
+    def add(self, touch: Touch, reaction: Reaction, arrived_at: int, clock: int) -> list[Decision]:
         """Put a touchpoint into the history and decide what to publish about it."""
         head = self.head
         if clock >= head.folds_at:
-            self._fold_expired(clock)
+            return [*self._fold_expired(clock), *self.add(touch, reaction, arrived_at, clock)]
         if head.held:
-            held = self.find(touch.id)
+            # What happened longer ago may be folded, or not: to be asked about it would make chance decide.
+            held = self.find(touch.id, arrived_at - self.context.limits.lateness_ms)
             if held is not None:
                 return self._meet_again(held, touch, clock)
         at, standing = touch.at, head.standing
@@ -57,20 +62,19 @@ class Profile(Timeline):
         react(self.context.plan, reaction, standing, touch, changes)
         self.append(touch)
         decisions = self._tell(changes, clock) if changes else []
-        if head.held > self.context.limits.touchpoints_max:
-            self._keep_within_bounds()
+        if head.held > self.context.limits.touchpoints_max or len(head.history) > HISTORY_BYTES_MAX:
+            decisions += self._keep_within_bounds(clock)
         return decisions
 
     def ring(self, clock: int) -> list[Decision]:
         """The timer rang: decide what silence and settling have brought by `clock`."""
         head = self.head
         self.changed = True
-        if clock >= head.folds_at:
-            self._fold_expired(clock)
+        told = self._fold_expired(clock) if clock >= head.folds_at else []
         changes: list[Change] = []
         if clock >= head.standing.quiet_until:
             fall_silent(self.context.plan, head.standing, clock, changes, inclusive=True)
-        return self._tell(changes, clock)
+        return [*told, *self._tell(changes, clock)]
 
     def next_due(self) -> int:
         """No later than the next instant at which time alone changes something (ms)."""
@@ -102,19 +106,27 @@ class Profile(Timeline):
     def _place(self, touch: Touch, clock: int) -> list[Decision]:
         """Put a late touchpoint where it belongs and fold again."""
         if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
-            self.context.publisher.counters.beyond_allowance += 1
-            return [Rejected(Reason.TOO_LATE, "its place in the customer's history is final: the task lagged too far")]
+            return self._final()
         self.changed = True
         self.insert(touch)
-        decisions = self._refold(clock)
-        self._keep_within_bounds()
-        return decisions
+        return [*self._refold(clock), *self._keep_within_bounds(clock)]
+
+    def _final(self) -> list[Decision]:
+        if self.head.overflow:
+            why = "the profile is over its limit of touchpoints"
+        else:
+            why = "the task lagged too far"
+            self.context.publisher.counters.beyond_allowance += 1
+        return [Rejected(Reason.TOO_LATE, f"its place in the customer's history is final: {why}")]
 
     def _meet_again(self, held: Touch, touch: Touch, clock: int) -> list[Decision]:
-        if held == touch:
+        kept, found = winner_key(held), winner_key(touch)  # packed, because to Python True and 1 are equal
+        if kept == found:
             self.context.publisher.counters.duplicates += 1
             return []
-        if winner_key(held) <= winner_key(touch):
+        if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
+            return self._final()
+        if kept < found:
             return [Rejected(Reason.CONFLICTING_DUPLICATE, _conflict(held, touch))]
         self.changed = True
         self.remove(held)
@@ -139,20 +151,25 @@ class Profile(Timeline):
             return []
         return publisher.corrections(self, after, retracted, entered, clock)
 
-    def _keep_within_bounds(self) -> None:
+    def _keep_within_bounds(self, clock: int) -> list[Decision]:
         head, most = self.head, self.context.limits.touchpoints_max
-        if head.held > most and not head.overflow:
-            head.overflow = True
-            self.context.publisher.counters.overflows += 1
-        while head.parts and head.held > most:
-            self._fold_oldest()
+        told: list[Decision] = []
+        while head.parts and (head.held > most or len(head.history) > HISTORY_BYTES_MAX):
+            if not head.overflow:
+                head.overflow = True
+                self.context.publisher.counters.overflows += 1
+            told += self._fold_oldest(clock)
+        return told
 
-    def _fold_expired(self, clock: int) -> None:
+    def _fold_expired(self, clock: int) -> list[Decision]:
         self.changed = True
+        told: list[Decision] = []
         while clock >= self.head.folds_at:
-            self._fold_oldest()
+            told += self._fold_oldest(clock)
+        return told
 
-    def _fold_oldest(self) -> None:
+    def _fold_oldest(self, clock: int) -> list[Decision]:
+        """Fold the oldest part. What it makes final and nobody was told of yet is told now, settled or not."""
         head = self.head
         checkpoint = self.checkpoint()
         final: list[Change] = []
@@ -160,10 +177,13 @@ class Profile(Timeline):
         for touch in touches:
             step(self.context.plan, checkpoint, touch, final)
         self.set_checkpoint(checkpoint, touches[-1])
-        if final:
-            history = self.history()[len(final) :]
-            head.history, head.changes = pack(history), len(history)
-            head.published = max(0, head.published - len(final))
+        if not final:
+            return []
+        history = self.history()
+        untold, rest = history[head.published : len(final)], history[len(final) :]
+        head.history, head.changes = pack(rest), len(rest)
+        head.published = max(0, head.published - len(final))
+        return self.context.publisher.news(self.id, head, untold, clock) if untold else []
 
 
 def _conflict(kept: Touch, lost: Touch) -> str:

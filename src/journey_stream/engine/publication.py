@@ -83,7 +83,7 @@ class Publisher:
         if last is None:
             checkpoint = profile.checkpoint()
             if checkpoint.stage >= 0:
-                last = Change(checkpoint.entered_at, -1, checkpoint.stage, len(self._model.rules), None, ())
+                last = Change(checkpoint.entered_at, checkpoint.came_from, checkpoint.stage, checkpoint.rule, None, ())
         decisions.append(self._view(name, head, last, clock))
         return decisions
 
@@ -103,7 +103,7 @@ class Publisher:
         else:
             rule, text = self._model.rules[change.rule].id, self._model.rules[change.rule].text
         return StageChanged(
-            self._change_id(profile_id, from_stage, to_stage, change.at, rule),
+            self._change_id(profile_id, from_stage, to_stage, change, rule),
             kind,
             profile_id,
             head.revision,
@@ -122,9 +122,11 @@ class Publisher:
             self._model.version,
         )
 
-    def _change_id(self, profile_id: str, from_stage: str | None, to_stage: str, at: int, rule: str) -> str:
+    def _change_id(self, profile_id: str, from_stage: str | None, to_stage: str, change: Change, rule: str) -> str:
+        # At one instant a customer may make the same move twice, so the touchpoint that fired the rule is part of it.
+        fired_by = "" if change.rule < 0 else change.evidence[-1]
         # The ids of stages and rules are plain words; a profile id may hold anything, so its length is told.
-        text = f"{len(profile_id)}:{profile_id} {from_stage} {to_stage} {at} {rule}"
+        text = f"{len(profile_id)}:{profile_id} {from_stage} {to_stage} {change.at} {rule} {fired_by}"
         return blake2b(text.encode(), digest_size=_CHANGE_ID_BYTES, key=self._key).hexdigest()
 
     def _view(self, profile_id: str, head: Head, last: Change | None, clock: int) -> ProfileChanged:

@@ -27,16 +27,18 @@ _HASH_BYTES = 4
 class Timeline:
     """The touchpoints of one profile, held for `holding_ms`.
 
-    `packed` are its parts by number; `touched` collects the numbers of those that have to be written.
+    `packed` are its parts by number; `touched` collects the numbers of those that have to be written, `grown` sums up
+    by how many bytes they have grown.
     """
 
-    __slots__ = ("head", "holding_ms", "packed", "touched")
+    __slots__ = ("grown", "head", "holding_ms", "packed", "touched")
 
     def __init__(self, head: Head, packed: dict[int, bytes] | None, holding_ms: int) -> None:
         self.head = head
         self.packed = {} if packed is None else packed
         self.holding_ms = holding_ms
         self.touched: set[int] = set()
+        self.grown = 0
 
     def touches(self) -> Iterator[Touch]:
         """All that are held, in order."""
@@ -44,19 +46,19 @@ class Timeline:
             yield from self._part(place)
         yield from self._tail()
 
-    def find(self, event_id: str) -> Touch | None:
-        """The touchpoint with this event_id, if it is held."""
+    def find(self, event_id: str, since: int) -> Touch | None:
+        """The touchpoint with this event_id that happened at `since` (ms) or later, if one is held."""
         head = self.head
         needle = event_id.encode()
         if head.tail_count and needle in head.tail:
             for touch in self._tail():
-                if touch.id == event_id:
+                if touch.id == event_id and touch.at >= since:
                     return touch
         if head.parts and crc32(needle).to_bytes(_HASH_BYTES, "big") in (self.packed.get(INDEX) or self._index()):
             for place, number in enumerate(head.parts):
                 if needle in self.packed[number]:
                     for touch in self._part(place):
-                        if touch.id == event_id:
+                        if touch.id == event_id and touch.at >= since:
                             return touch
         return None
 
@@ -103,6 +105,8 @@ class Timeline:
                     self._write(place, part)
                 else:
                     self._drop(place)
+                if not head.tail_count:
+                    self._set_tail([])
                 return
 
     def pop_oldest_part(self) -> list[Touch]:
@@ -122,7 +126,9 @@ class Timeline:
 
     def set_checkpoint(self, standing: Standing, last: Touch) -> None:
         """Everything up to and including `last` is folded into `standing`."""
-        self.packed[CHECKPOINT] = encode(standing)
+        packed = encode(standing)
+        self.grown += len(packed) - len(self.packed.get(CHECKPOINT, b""))
+        self.packed[CHECKPOINT] = packed
         self.touched.add(CHECKPOINT)
         self.head.folded_at, self.head.folded_id = last.at, last.id
 
@@ -188,14 +194,16 @@ class Timeline:
 
     def _store(self, place: int, count: int, run: bytes, last_at: int) -> None:
         number = self.head.parts[place]
-        self.packed[number] = count.to_bytes(_COUNT_BYTES, "big") + run
+        packed = count.to_bytes(_COUNT_BYTES, "big") + run
+        self.grown += len(packed) - len(self.packed.get(number, b""))
+        self.packed[number] = packed
         self.touched.add(number)
         if place == 0:
             self._schedule_fold(last_at)
 
     def _drop(self, place: int) -> None:
         number = self.head.parts.pop(place)
-        del self.packed[number]
+        self.grown -= len(self.packed.pop(number))
         self.packed.pop(INDEX, None)
         self.touched.add(number)
         if place == 0:

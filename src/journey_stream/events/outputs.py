@@ -16,7 +16,8 @@ class Because(BaseModel):
     rule: str = Field(description="Id of the rule in the journey model.")
     text: str = Field(description="The rule in words.")
     evidence: list[str] = Field(
-        description="event_ids of the touchpoints that alone fire the rule; for a silence, the last one that reset it.",
+        description="event_ids of the touchpoints that alone fire the rule; for a silence, the last one that broke it "
+        "in this stage, if any.",
     )
     silent_since: AwareDatetime | None = Field(default=None, description="Only for a silence: when it began.")
     window_seconds: int | None = Field(default=None, description="Only for a silence: how long it had to last.")
@@ -66,7 +67,9 @@ class ProfileView(BaseModel):
     entered_at: AwareDatetime | None
     previous_stage: str | None
     rule: str | None = Field(description="Id of the rule that brought the customer here.")
-    last_touchpoint_at: AwareDatetime
+    last_touchpoint_at: AwareDatetime = Field(
+        description="Event time, as of this view: not every touchpoint writes one."
+    )
     updated_at: AwareDatetime = Field(description="The task's clock when this view was written.")
     overflow: bool = Field(
         default=False,

@@ -63,8 +63,8 @@ def read_plain(value: bytes) -> Plain | None:
 
 def _instant(text: str) -> int | None:
     # fromisoformat knows more notations than RFC 3339; the fixed places leave only the one.
-    if len(text) not in _INSTANT_LENGTHS or not (text[4] == text[7] == "-" and text[10] == "T" and text[-1] == "Z"):
+    if len(text) not in _INSTANT_LENGTHS or (len(text) > 20 and text[19] != "."):
         return None
-    if len(text) > 20 and text[19] != ".":
+    if not (text[4] == text[7] == "-" and text[10] == "T" and text[13] == text[16] == ":" and text[-1] == "Z"):
         return None
     return to_ms(datetime.fromisoformat(text))

@@ -53,23 +53,43 @@ class Batch(NamedTuple):
     records_by_kind: dict[str, int]
 
 
+class _Open:
+    """A batch in the making."""
+
+    __slots__ = ("changes", "dead_letters", "kinds", "oldest_at", "views")
+
+    def __init__(self) -> None:
+        self.changes: list[Caused] = []
+        self.views: dict[str, ProfileChanged] = {}
+        self.dead_letters: list[DeadLetter] = []
+        self.kinds = {"touchpoint": 0, "tick": 0, "as_of": 0, "unreadable": 0}
+        self.oldest_at: int | None = None
+
+
 class Processor:
-    """Applies log records to the state machine of partition `partition` of the log `topic`."""
+    """Applies log records to the state machine of partition `partition` of the log `topic`.
+
+    `apply` may be called several times before `finish` makes a batch of it all.
+    """
 
     def __init__(self, engine: Partition, topic: str, partition: int, next_offset: int = 0) -> None:
         self.engine = engine
         self.next_offset = next_offset
         self._topic = topic
         self._partition = partition
+        self._open = _Open()
 
     def process(self, records: Iterable[LogRecord]) -> Batch:
+        """`apply` and `finish`."""
+        self.apply(records)
+        return self.finish()
+
+    def apply(self, records: Iterable[LogRecord]) -> None:
         """Apply records in the order of the log. Those before `next_offset` were applied before and are left out."""
-        changes: list[Caused] = []
-        views: dict[str, ProfileChanged] = {}
-        dead_letters: list[DeadLetter] = []
-        kinds = {"touchpoint": 0, "tick": 0, "as_of": 0, "unreadable": 0}
+        batch = self._open
+        changes, views = batch.changes, batch.views
         apply = self.engine.apply
-        next_offset, touchpoints, oldest_at = self.next_offset, 0, None
+        next_offset, touchpoints, oldest_at = self.next_offset, 0, batch.oldest_at
         offset = next_offset
         try:
             for record in records:
@@ -83,25 +103,38 @@ class Processor:
                     if oldest_at is None or decoded.occurred_at < oldest_at:
                         oldest_at = decoded.occurred_at
                 elif isinstance(decoded, Unreadable):
-                    kinds["unreadable"] += 1
-                    dead_letters.append(self._unreadable(record, decoded))
+                    batch.kinds["unreadable"] += 1
+                    batch.dead_letters.append(self._unreadable(record, decoded))
                     continue
                 else:
-                    kinds[_KINDS[type(decoded)]] += 1
+                    batch.kinds[_KINDS[type(decoded)]] += 1
                 for decision in apply(decoded):
                     if isinstance(decision, StageChanged):
                         changes.append(Caused(decision, record))
                     elif isinstance(decision, ProfileChanged):
                         views[decision.profile_id] = decision
                     else:
-                        dead_letters.append(self._rejected(record, decision))
+                        batch.dead_letters.append(self._rejected(record, decision))
         except Exception as error:
             error.add_note(f"while applying {self._topic}[{self._partition}] offset {offset}")
             raise
-        kinds["touchpoint"] = touchpoints
+        batch.kinds["touchpoint"] += touchpoints
+        batch.oldest_at = oldest_at
         self.next_offset = next_offset
-        state = self.engine.drain_state()
-        return Batch(changes, views, dead_letters, state, next_offset, self.engine.clock, oldest_at, kinds)
+
+    def finish(self) -> Batch:
+        """What all that was applied since the last batch brought about."""
+        done, self._open = self._open, _Open()
+        return Batch(
+            done.changes,
+            done.views,
+            done.dead_letters,
+            self.engine.drain_state(),
+            self.next_offset,
+            self.engine.clock,
+            done.oldest_at,
+            done.kinds,
+        )
 
     def _unreadable(self, record: LogRecord, found: Unreadable) -> DeadLetter:
         return DeadLetter(

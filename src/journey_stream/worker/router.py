@@ -31,6 +31,7 @@ from journey_stream.worker.routing import Routed, Routing
 
 POLL_MS = 200
 SLICE_RECORDS = 4_000
+STRIDE_RECORDS = 400
 COMMIT_SECONDS = 0.5
 WAIT_FOR_A_PARTITION_SECONDS = 1.0
 
@@ -141,7 +142,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 ready = self._merge.take(now=time.monotonic())
                 for start in range(0, len(ready), SLICE_RECORDS):
                     records = ready[start : start + SLICE_RECORDS]
-                    routed = self._route(routing, [record for _, record in records])
+                    routed = await self._route(routing, [record for _, record in records])
                     if writing is not None:
                         await writing
                     writing = asyncio.create_task(self._write(producer, routed, _ends(records), generation))
@@ -199,10 +200,16 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 consumer.resume(partition)
             self._report_lag(partition, end - at + merge.buffered(partition), fetched.get(partition), now_ms)
 
-    def _route(self, routing: Routing, records: list[ConsumerRecord]) -> Routed:
-        started = time.perf_counter()
-        routed = routing.route(records, time.time_ns() // 1_000_000)
-        self._metrics.batch_seconds.labels("router").observe(time.perf_counter() - started)
+    async def _route(self, routing: Routing, records: list[ConsumerRecord]) -> Routed:
+        """Route in strides, between which the event loop sends what is being written and receives what comes next."""
+        seconds, now_ms = 0.0, time.time_ns() // 1_000_000
+        routed = Routed.none()
+        for start in range(0, len(records), STRIDE_RECORDS):
+            started = time.perf_counter()
+            routing.route(records[start : start + STRIDE_RECORDS], now_ms, routed)
+            seconds += time.perf_counter() - started
+            await asyncio.sleep(0)
+        self._metrics.batch_seconds.labels("router").observe(seconds)
         self._metrics.batch_records.labels("router").observe(len(records))
         return routed
 

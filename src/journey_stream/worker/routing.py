@@ -42,6 +42,11 @@ class Routed(NamedTuple):
     admitted: Counter[str]
     refused: Counter[tuple[str, Reason]]
 
+    @classmethod
+    def none(cls) -> "Routed":
+        """Nothing yet."""
+        return cls(defaultdict(list), defaultdict(list), Counter(), Counter())
+
 
 class Routing:
     """Stateless: a record always goes the same way."""
@@ -52,12 +57,11 @@ class Routing:
         self._bytes_max = settings.record_bytes_max
         self._letter_bytes_max = settings.dead_letter_bytes_max
 
-    def route(self, records: Sequence[SourceRecord], now_ms: int) -> Routed:
-        """Where each record goes. `now_ms` is the router's clock: no arrival is later than that."""
-        log: defaultdict[int, list[Row]] = defaultdict(list)
-        letters: defaultdict[int, list[Row]] = defaultdict(list)
-        admitted = Counter([record.topic for record in records])
-        refused: Counter[tuple[str, Reason]] = Counter()
+    def route(self, records: Sequence[SourceRecord], now_ms: int, routed: Routed | None = None) -> Routed:
+        """Add to `routed` where each record goes. `now_ms` is the router's clock: no arrival is later than that."""
+        routed = Routed.none() if routed is None else routed
+        log, letters, admitted, refused = routed
+        admitted.update([record.topic for record in records])
         partitions, bytes_max = self._partitions, self._bytes_max
         for record in records:
             found = read_touchpoint(record.value)
@@ -79,7 +83,10 @@ class Routing:
             refused[record.topic, found.reason] += 1
             partition = record.partition % self._dead_letter_partitions
             letters[partition].append(self._dead_letter(record, found))
-        return Routed(log, letters, +admitted, refused)
+        if refused:
+            for topic in [topic for topic, count in admitted.items() if not count]:
+                del admitted[topic]
+        return routed
 
     def _dead_letter(self, record: SourceRecord, found: Refused) -> Row:
         letter = DeadLetter(

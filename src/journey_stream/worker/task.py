@@ -30,6 +30,10 @@ from journey_stream.worker.restore import restore
 from journey_stream.worker.task_report import TaskReport
 from journey_stream.worker.ticking import Ticking, now_ms
 
+STRIDE_RECORDS = 200
+"""A stride of computing takes two milliseconds or so. A transaction is several requests, one after another: without
+such pauses each would wait until some other task has computed its whole batch."""
+
 RETRY_SECONDS_MIN = 0.2
 RETRY_SECONDS_MAX = 10.0
 LONG_LIFE_SECONDS = 30.0
@@ -201,7 +205,7 @@ class Task:
         try:
             while not self._stopping.is_set():
                 records = await self._poll(consumer, processor, ticking)
-                batch = self._compute(processor, records) if records else None
+                batch = await self._compute(processor, records) if records else None
                 if committing is not None:
                     await committing
                     committing = None
@@ -234,10 +238,17 @@ class Task:
         records: list[ConsumerRecord] = found.get(self._log_tp, [])
         return records
 
-    def _compute(self, processor: Processor, records: list[ConsumerRecord]) -> Batch:
+    async def _compute(self, processor: Processor, records: list[ConsumerRecord]) -> Batch:
+        """Apply the records in strides, between which the event loop sends and receives for everybody else."""
+        seconds = 0.0
+        for start in range(0, len(records), STRIDE_RECORDS):
+            started = time.perf_counter()
+            processor.apply(records[start : start + STRIDE_RECORDS])
+            seconds += time.perf_counter() - started
+            await asyncio.sleep(0)
         started = time.perf_counter()
-        batch = processor.process(records)
-        self._report.computed(len(records), time.perf_counter() - started)
+        batch = processor.finish()
+        self._report.computed(len(records), seconds + time.perf_counter() - started)
         return batch
 
     async def _commit(self, producer: TaskProducer, batch: Batch) -> None:
