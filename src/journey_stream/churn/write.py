@@ -25,7 +25,7 @@ def to_document(parameters: Parameters) -> dict[str, Any]:
     return {
         "churn": one.name,
         "version": one.version,
-        "description": one.description,
+        **({"description": one.description} if one.description else {}),
         "window": format_duration(one.window_ms),
         "time_unit": format_duration(one.unit_ms),
         "occasion": format_duration(one.occasion_ms),

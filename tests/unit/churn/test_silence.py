@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from journey_stream.churn.bands import Threshold
+from journey_stream.churn.bgnbd import BgNbd
+from journey_stream.churn.parameters import Recalibration, Weight
+from journey_stream.churn.score import Scorer
+from journey_stream.churn.silence import Crossing, next_crossing, quiet_until
+from journey_stream.churn.summary import Summary
+from journey_stream.events.times import DAY_MS, HOUR_MS
+from tests.unit.churn.customers import GROCERY, REGULAR, SCORER, START
+
+HORIZON_MS = 120 * DAY_MS
+
+
+def brute_force(scorer: Scorer, summary: Summary, after: int, band: int) -> Crossing | None:
+    for hour in range(after // HOUR_MS + 1, (after + HORIZON_MS) // HOUR_MS + 1):
+        reached = scorer.bands.next(band, scorer.score(summary, hour * HOUR_MS))
+        if reached != band:
+            return Crossing(hour * HOUR_MS, reached)
+    return None
+
+
+weights = st.floats(-3.0, 3.0)
+scorers = st.builds(
+    lambda model, intercept, parts, signals, bands: Scorer(
+        replace(
+            GROCERY,
+            bgnbd=BgNbd(*model),
+            recalibration=Recalibration(intercept, tuple(Weight(one, 0.0) for one in parts)),
+            signals=tuple(
+                replace(old, weight=weight, half_life_ms=length)
+                for old, (weight, length) in zip(GROCERY.signals, signals, strict=False)
+            ),
+            bands=tuple(Threshold(enter, enter - 0.05) for enter in sorted(bands)),
+        )
+    ),
+    st.tuples(st.floats(0.2, 3.0), st.floats(0.5, 5.0), st.floats(0.05, 2.0), st.floats(0.5, 20.0)),
+    weights,
+    st.lists(weights, min_size=6, max_size=6),
+    st.lists(st.tuples(weights, st.integers(HOUR_MS, 60 * DAY_MS)), min_size=3, max_size=3),
+    st.lists(st.floats(0.1, 0.95), min_size=3, max_size=3, unique=True),
+)
+summaries = st.builds(
+    lambda length, repeats, first, second: Summary(
+        START, START + length, repeats, 100.0, {"campaign": START + first, "coupon": START + second}
+    ),
+    st.integers(0, 300 * DAY_MS),
+    st.integers(0, 40),
+    st.integers(0, 300 * DAY_MS),
+    st.integers(0, 300 * DAY_MS),
+)
+
+
+@settings(max_examples=60)
+@given(scorers, summaries, st.integers(0, 30 * DAY_MS))
+def test_the_next_crossing_is_the_one_that_trying_every_hour_finds(scorer, summary, silence):
+    after = max(summary.last, *(summary.signals or {}).values()) + silence
+    band = scorer.bands.next(None, scorer.score(summary, after))
+
+    found = next_crossing(scorer, summary, after, band, HORIZON_MS)
+
+    assert brute_force(scorer, summary, after, band) == found
+
+
+@settings(max_examples=60)
+@given(scorers, summaries, st.integers(HOUR_MS, 60 * DAY_MS))
+def test_until_then_it_is_quiet(scorer, summary, reach):
+    after = max(summary.last, *(summary.signals or {}).values())
+    band = scorer.bands.next(None, scorer.score(summary, after))
+
+    until = quiet_until(scorer, summary, after, band, reach)
+
+    found = brute_force(scorer, summary, after, band)
+    assert until in {after, after + reach}
+    assert found is None or until == after or found.at > until or until > after + HORIZON_MS
+
+
+def test_a_complaint_is_forgiven_before_silence_makes_the_risk_rise_again():
+    at = REGULAR.last
+    angry = Summary(REGULAR.first, at, 28, 1_000.0, {"complaint": at})
+    scorer = Scorer(
+        replace(
+            GROCERY,
+            signals=tuple(replace(one, weight=8.0, half_life_ms=DAY_MS) for one in GROCERY.signals),
+        )
+    )
+    band = scorer.bands.next(None, scorer.score(angry, at))
+
+    bands, when = [band], [at]
+    while (crossing := next_crossing(scorer, angry, when[-1], bands[-1])) is not None:
+        when.append(crossing.at)
+        bands.append(crossing.band)
+
+    lowest = bands.index(0)
+    assert sorted(bands[: lowest + 1], reverse=True) == bands[: lowest + 1]
+    assert bands[lowest:] == sorted(bands[lowest:])
+    assert bands[0] > 0 < bands[-1]
+    assert all(one % HOUR_MS == 0 for one in when[1:])
+
+
+def test_a_regular_customer_becomes_critical_in_silence_and_stays_so():
+    bands, at = [0], REGULAR.last
+    while (crossing := next_crossing(SCORER, REGULAR, at, bands[-1])) is not None:
+        at = crossing.at
+        bands.append(crossing.band)
+
+    assert [0, 1, 2, 3] == bands
+    assert REGULAR.last + 14 * DAY_MS < at < REGULAR.last + 200 * DAY_MS

@@ -1,0 +1,34 @@
+from journey_stream.churn.summary import Before, Summary, bought, signalled
+from journey_stream.events.times import DAY_MS, HOUR_MS
+from tests.unit.churn.customers import GROCERY, START
+
+
+def test_purchases_of_one_day_are_one_occasion():
+    summary = bought(Before(), START + HOUR_MS, 5.0, GROCERY)
+    summary = bought(summary, START + 2 * HOUR_MS, 7.0, GROCERY)
+    summary = bought(summary, START + DAY_MS, None, GROCERY)
+
+    assert Summary(START + HOUR_MS, START + DAY_MS, repeats=1, spent=12.0) == summary
+
+
+def test_a_refund_booked_as_a_negative_purchase_is_no_spending():
+    summary = bought(bought(Before(), START, 5.0, GROCERY), START + DAY_MS, -5.0, GROCERY)
+
+    assert 5.0 == summary.spent
+
+
+def test_a_signal_from_before_the_first_purchase_counts_afterwards():
+    before = signalled(Before(), "complaint", START)
+
+    summary = bought(before, START + DAY_MS, 5.0, GROCERY)
+
+    assert {"complaint": START} == summary.signals
+
+
+def test_the_last_of_several_equal_signals_counts():
+    summary = signalled(Summary(START, START), "complaint", START + HOUR_MS)
+    summary = signalled(summary, "ticket", START + HOUR_MS)
+
+    summary = signalled(summary, "complaint", START + DAY_MS)
+
+    assert {"complaint": START + DAY_MS, "ticket": START + HOUR_MS} == summary.signals
