@@ -4,9 +4,10 @@ Admission reads every touchpoint both ways, so what is admitted can be read here
 things, such as NaN, that are no JSON.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 
 class Body(msgspec.Struct, gc=False):
@@ -23,3 +24,26 @@ class Body(msgspec.Struct, gc=False):
 
 read_body = msgspec.json.Decoder(Body).decode
 """The body in a touchpoint's original bytes. Raises msgspec.DecodeError, or its ValidationError."""
+
+
+_Name = Annotated[str, Meta(min_length=1, max_length=64)]
+_IdentifierValue = Annotated[str, Meta(max_length=512)]
+
+
+class PlainTouchpoint(msgspec.Struct, gc=False):
+    """A touchpoint that is just what the contract says, without any of the liberties it allows."""
+
+    event_id: Annotated[str, Meta(min_length=1, max_length=256)]
+    occurred_at: str
+    channel: _Name
+    type: _Name
+    identifiers: dict[_Name, _IdentifierValue] = {}
+    customer_id: _IdentifierValue | None = None
+    campaign: Annotated[str, Meta(max_length=256)] | None = None
+    value: float | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")] | None = None
+    properties: dict[str, Any] = {}
+    schema_version: Literal[1] = 1
+
+
+decode_plain = msgspec.json.Decoder(PlainTouchpoint).decode

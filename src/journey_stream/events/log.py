@@ -4,80 +4,39 @@ A record's key is the profile id (none for a tick), its Kafka timestamp is `arri
 touchpoint's original bytes stand in the value verbatim, so that a dead letter can give them back.
 """
 
-from typing import Annotated, Any, NamedTuple
-
 import msgspec
 
 from journey_stream.events.admission import Admitted
 from journey_stream.events.body import Body
-from journey_stream.events.times import MS_MAX, MS_MIN
+from journey_stream.events.records import (
+    AsOf,
+    Record,
+    Source,
+    Tick,
+    TouchpointRecord,
+    Unreadable,
+    decode_envelope,
+    decode_original,
+)
 
-
-class Source(NamedTuple):
-    """Where a touchpoint came from."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-class TouchpointRecord(msgspec.Struct, frozen=True, gc=False):
-    """One touchpoint in the log; instants in ms since the epoch."""
-
-    profile_id: str
-    arrived_at: int
-    occurred_at: int
-    event_id: str
-    channel: str
-    type: str
-    value: float | None = None
-    currency: str | None = None
-    campaign: str | None = None
-    properties: dict[str, Any] | None = None
-
-
-class Tick(msgspec.Struct, frozen=True, gc=False):
-    """The log was quiet, and time went on to `at`."""
-
-    at: int
-
-
-class AsOf(msgspec.Struct, frozen=True, gc=False):
-    """The end of a replay: everything due until `at` is decided."""
-
-    at: int
-
-
-class Unreadable(msgspec.Struct, frozen=True, gc=False):
-    """A record that no router wrote."""
-
-    detail: str
-
-
-Record = TouchpointRecord | Tick | AsOf
-
-
-# A clock that a stray record had set beyond the year 9999 could never be written as a date again.
-_Instant = Annotated[int, msgspec.Meta(ge=MS_MIN, le=MS_MAX)]
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    kind: str
-    at: _Instant
-    touchpoint: Body | None = None
-
-
-class _Original(msgspec.Struct):
-    source: Source
-    touchpoint: msgspec.Raw
-    key: bytes | None = None
+__all__ = [
+    "AsOf",
+    "Record",
+    "Source",
+    "Tick",
+    "TouchpointRecord",
+    "Unreadable",
+    "decode",
+    "encode_as_of",
+    "encode_tick",
+    "encode_touchpoint",
+    "original_of",
+]
 
 
 _BEFORE_TOUCHPOINT = b'"touchpoint":'
 
 
-_decode = msgspec.json.Decoder(_Envelope).decode
-_decode_original = msgspec.json.Decoder(_Original).decode
 _quote = msgspec.json.encode
 
 
@@ -110,7 +69,7 @@ def encode_as_of(at: int) -> bytes:
 def decode(key: bytes | None, timestamp_ms: int, value: bytes | None) -> Record | Unreadable:
     """One log record; never raises: what cannot be read says why."""
     try:
-        envelope = _decode(value or b"")
+        envelope = decode_envelope(value or b"")
         body = envelope.touchpoint
         if body is not None and key is not None:
             return _touchpoint(key.decode(), timestamp_ms, envelope.at, body)
@@ -126,7 +85,7 @@ def decode(key: bytes | None, timestamp_ms: int, value: bytes | None) -> Record 
 def original_of(value: bytes | None) -> tuple[Source, bytes | None, bytes] | None:
     """Source position, source key (None: the log record's own) and original bytes of a logged touchpoint."""
     try:
-        original = _decode_original(value or b"")
+        original = decode_original(value or b"")
         # The touchpoint comes last, and quotes inside the text before it are escaped. Cutting it out, instead of taking
         # it from the parser, keeps the white space around it.
         start = (value or b"").index(_BEFORE_TOUCHPOINT) + len(_BEFORE_TOUCHPOINT)

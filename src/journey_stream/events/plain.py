@@ -5,31 +5,13 @@ everything else this says nothing, and the contract decides and explains.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-from msgspec import Meta
-
+from journey_stream.events.body import decode_plain
 from journey_stream.events.times import to_ms
 
-_Name = Annotated[str, Meta(min_length=1, max_length=64)]
-_IdentifierValue = Annotated[str, Meta(max_length=512)]
 _INSTANT_LENGTHS = frozenset({20, 24, 27})
 """Whole seconds, milliseconds or microseconds, in UTC: `2026-01-31T09:30:00.000Z`."""
-
-
-class _Plain(msgspec.Struct, gc=False):
-    event_id: Annotated[str, Meta(min_length=1, max_length=256)]
-    occurred_at: str
-    channel: _Name
-    type: _Name
-    identifiers: dict[_Name, _IdentifierValue] = {}
-    customer_id: _IdentifierValue | None = None
-    campaign: Annotated[str, Meta(max_length=256)] | None = None
-    value: float | None = None
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")] | None = None
-    properties: dict[str, Any] = {}
-    schema_version: Literal[1] = 1
 
 
 class Plain(NamedTuple):
@@ -39,15 +21,12 @@ class Plain(NamedTuple):
     occurred_at: int
 
 
-_decode = msgspec.json.Decoder(_Plain).decode
-
-
 def read_plain(value: bytes) -> Plain | None:
     """Identifiers and instant of a plain touchpoint; None for anything else, good or bad."""
     try:
         if not value.isascii():
             value.decode()  # the decoder does not look into the fields that it skips
-        touchpoint = _decode(value)
+        touchpoint = decode_plain(value)
         occurred_at = _instant(touchpoint.occurred_at)
     except (ValueError, RecursionError):
         return None
