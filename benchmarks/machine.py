@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from journey_stream.engine import partition
 from tests.support.kafka_files import find_java, kafka_version
 
 PACKAGES = ("aiokafka", "pydantic", "msgspec", "quixstreams", "faust-streaming", "confluent-kafka")
@@ -26,8 +27,13 @@ def description() -> str:
         f"{psutil.virtual_memory().total / 2**30:.0f} GiB; {platform.system()} {platform.release().split('-')[0]}; "
         f"Python {platform.python_version()}, Java {found[1] if found else 'none'}; "
         f"Apache Kafka and Kafka Streams {kafka_version()}; {packages}; "
+        f"our hot path {'compiled (make compile)' if _compiled() else 'as plain Python'}; "
         "broker, contestant and observer share the machine"
     )
+
+
+def _compiled() -> bool:
+    return not (partition.__file__ or "").endswith(".py")
 
 
 def _processor() -> str:

@@ -25,7 +25,7 @@ from journey_stream.worker.topics import require_topics
 Role = Literal["all", "router", "tasks"]
 
 # State is packed bytes and the hot path makes no cycles, so collecting often only costs time.
-GC_THRESHOLDS = (50_000, 50, 100)
+GC_THRESHOLDS = (200_000, 50, 100)
 
 _log = logging.getLogger(__name__)
 
