@@ -39,8 +39,9 @@ DIGITS = 6
 
 
 class Look(NamedTuple):
-    """What was known at an instant, the length of the window after it, and who stayed away for that long."""
+    """What was known at an instant (ms), the length of the window after it, and who stayed away for that long."""
 
+    at: int
     rows: Snapshot
     window_ms: int
     outcome: npt.NDArray[np.bool_]
@@ -51,7 +52,7 @@ class Fitted(NamedTuple):
 
     parameters: Parameters
     maximum: Maximum
-    looks: int
+    looks: tuple[Look, ...]
     outcomes: int
     remarks: tuple[str, ...]
 
@@ -89,7 +90,7 @@ def fit(panel: Panel, template: Parameters, *, until: int, data: str, with_signa
             f"Recalibrated on {outcomes} outcomes of {len(looks)} windows within that time.",
         ),
     )
-    return Fitted(parameters, maximum, len(looks), outcomes, _remarks(maximum, candidates, fitted))
+    return Fitted(parameters, maximum, tuple(looks), outcomes, _remarks(maximum, candidates, fitted))
 
 
 def _check_enough(rows: Snapshot) -> None:
@@ -122,7 +123,7 @@ def _look_back(panel: Panel, until: int, window_ms: int) -> list[Look]:
 
 def _look(panel: Panel, at: int, window_ms: int) -> Look:
     rows = panel.snapshot(at)
-    return Look(rows, window_ms, panel.stayed_away(rows, at, window_ms))
+    return Look(at, rows, window_ms, panel.stayed_away(rows, at, window_ms))
 
 
 def _recalibrate(

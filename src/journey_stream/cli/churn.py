@@ -146,13 +146,18 @@ def _inputs(history: list[str] | None, dataset: str | None) -> list[str]:
 
 
 def _print_fit(fitted: "Fitted", out: Path) -> None:
+    from journey_stream.events.times import rfc3339  # noqa: PLC0415
+
     parameters, maximum = fitted.parameters, fitted.maximum
     about = parameters.provenance
     print(f"data             {about.data}, {about.since} to {about.until} (exclusive)")
     print(f"customers        {about.customers:,} with {about.purchases:,} purchase occasions")
     print(f"BG/NBD           {', '.join(f'{key} {value:.4g}' for key, value in parameters.bgnbd._asdict().items())}")
     print(f"log-likelihood   {maximum.log_likelihood:,.1f}")
-    print(f"recalibrated on  {fitted.outcomes:,} outcomes of {fitted.looks} windows within that time")
+    print(f"recalibrated on  {fitted.outcomes:,} outcomes of {len(fitted.looks)} windows within that time")
+    for look in fitted.looks:
+        share = 100 * look.outcome.mean()
+        print(f"  from {rfc3339(look.at)[:10]} for {look.window_ms / DAY_MS:3.0f} days  {share:5.1f} % stayed away")
     for signal in parameters.signals:
         print(f"signal           {signal.id:20} {signal.weight:+.3f} log-odds ({signal.basis})")
     for remark in fitted.remarks:

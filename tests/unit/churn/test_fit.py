@@ -81,7 +81,7 @@ def test_a_window_longer_than_the_history_can_hold_is_fitted_on_shorter_ones():
 
     fitted = fit(panel(synthetic()), template, until=END, data="synthetic")
 
-    assert 15 == fitted.looks
+    assert 15 == len(fitted.looks)
     assert 300 * DAY_MS == fitted.parameters.window_ms
 
 
