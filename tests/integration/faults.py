@@ -14,10 +14,23 @@ from tests.support.kafka import KafkaBroker
 
 
 class Cluster:
-    """Workers that come and go around one broker. At least one is always meant to run."""
+    """Workers that come and go around one broker. At least one is always meant to run.
 
-    def __init__(self, config: Path, broker: KafkaBroker, session_timeout_seconds: float, seed: int) -> None:
+    `hurry` has much more fed for a moment; `until_work` returns when tasks begin to write.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        broker: KafkaBroker,
+        session_timeout_seconds: float,
+        seed: int,
+        hurry: Callable[[], None],
+        until_work: Callable[[], Awaitable[None]],
+    ) -> None:
         self.done: Counter[str] = Counter()
+        self._hurry = hurry
+        self._until_work = until_work
         self._config = config
         self._broker = broker
         self._session_seconds = session_timeout_seconds
@@ -26,6 +39,7 @@ class Cluster:
         self._workers: list[Worker] = []
         self._kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "kill -9": self._kill,
+            "power failure": self._power_failure,
             "SIGTERM restart": self._restart,
             "zombie": self._zombie,
             "broker restart": self._restart_broker,
@@ -66,8 +80,23 @@ class Cluster:
 
     async def _kill(self) -> None:
         victim = self._pop()
+        await self._amid_work()
         await asyncio.to_thread(victim.kill)
         self.start()
+
+    async def _power_failure(self) -> None:
+        """All are killed, and once more as soon as they work off what has piled up: then transactions are open."""
+        self._kill_all()
+        self._hurry()
+        await self._until_work()
+        self._kill_all()
+
+    def _kill_all(self) -> None:
+        victims, self._workers = self._workers, []
+        for victim in victims:
+            victim.kill()
+        for _ in victims:
+            self.start()
 
     async def _restart(self) -> None:
         victim = self._pop()
@@ -80,6 +109,7 @@ class Cluster:
             self.start()
             await asyncio.sleep(2)
         victim = self._rng.choice(self._workers)
+        await self._amid_work()
         victim.freeze()
         await asyncio.sleep(self._session_seconds * self._rng.uniform(1.4, 2.0))
         victim.thaw()
@@ -103,6 +133,11 @@ class Cluster:
         """A worker that needs longer for its restore than a session lasts."""
         self.start(slow_restore=True)
         await asyncio.sleep(self._session_seconds * 2.5)
+
+    async def _amid_work(self) -> None:
+        """Let the tasks be in the middle of transactions."""
+        self._hurry()
+        await asyncio.sleep(self._rng.uniform(0.1, 0.6))
 
     def _pop(self) -> Worker:
         return self._workers.pop(self._rng.randrange(len(self._workers)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections import defaultdict
 from typing import Any, Literal
 
@@ -79,3 +81,15 @@ async def aborted_records(settings: Settings) -> int:
         }
         count += len(seen["read_uncommitted"] - seen["read_committed"])
     return count
+
+
+async def until_written(settings: Settings, topic: str, seconds_max: float = 60.0) -> None:
+    """Return as soon as anything, committed or not, is added to a topic."""
+    async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0], enable_auto_commit=False) as consumer:
+        partitions = [TopicPartition(topic, number) for number in sorted(await _partitions(consumer, topic))]
+        deadline, before = time.monotonic() + seconds_max, await consumer.end_offsets(partitions)
+        while time.monotonic() < deadline:
+            if await consumer.end_offsets(partitions) != before:
+                return
+            await asyncio.sleep(0.005)
+    raise AssertionError(f"nothing was written to {topic} within {seconds_max:.0f} s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import random
 import sys
@@ -11,18 +12,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewTopic
 
 from journey_stream.worker.config import Settings
 from journey_stream.worker.topics import create_topics
 from tests.integration.faults import Cluster
-from tests.integration.journeys import MODEL, Sent, Truth, touchpoints, truth
-from tests.integration.reading import aborted_records, published, read_all, state_of, views
+from tests.integration.feeder import Feeder
+from tests.integration.journeys import MODEL, Truth, touchpoints, truth
+from tests.integration.reading import aborted_records, published, read_all, state_of, until_written, views
 from tests.integration.workers import create, read_config, until, write_config
 from tests.support.kafka import KafkaBroker
 
 SESSION_SECONDS = 3
+EXTRA_FAULTS_MAX = 5
 PREFIX = "crash."
 SOURCES = {
     "crash.touchpoints.web": 5,
@@ -42,8 +45,8 @@ class Ordeal(NamedTuple):
 @pytest.mark.parametrize(
     "ordeal",
     [
-        pytest.param(Ordeal(30_000, 500, 6, 60), id="short"),
-        pytest.param(Ordeal(300_000, 5_000, 24, 240), id="long", marks=pytest.mark.soak),
+        pytest.param(Ordeal(30_000, 500, 7, 60), id="short"),
+        pytest.param(Ordeal(300_000, 5_000, 28, 240), id="long", marks=pytest.mark.soak),
     ],
 )
 async def test_no_touchpoint_is_lost_or_doubled_through_crashes(ordeal: Ordeal, tmp_path: Path) -> None:
@@ -52,9 +55,12 @@ async def test_no_touchpoint_is_lost_or_doubled_through_crashes(ordeal: Ordeal, 
     with KafkaBroker(tmp_path / "kafka") as broker:
         settings = await _prepared(tmp_path, broker)
         sent = touchpoints(ordeal.touchpoints, SOURCES, seed, ordeal.customers)
-        cluster = Cluster(tmp_path / "journey.yaml", broker, SESSION_SECONDS, seed)
+        feeder = Feeder(settings, sent, seconds=6.0 * ordeal.faults)
+        until_work = functools.partial(until_written, settings, settings.topics.state)
+        cluster = Cluster(tmp_path / "journey.yaml", broker, SESSION_SECONDS, seed, feeder.hurry, until_work)
         try:
-            await _suffer(cluster, settings, sent, ordeal)
+            await _suffer(cluster, settings, feeder, ordeal)
+            assert set(await cluster.stop()) == {0}
         finally:
             cluster.close()
 
@@ -79,7 +85,7 @@ async def _prepared(directory: Path, broker: KafkaBroker) -> Settings:
         session_timeout=f"{SESSION_SECONDS}s",
         transaction_timeout="20s",
         model=str(directory / "model.yaml"),
-        batch_records_max=500,
+        batch_records_max=200,
     )
     settings = read_config(config)
     sources = [NewTopic(name, count, 1, topic_configs={"retention.ms": "-1"}) for name, count in SOURCES.items()]
@@ -88,41 +94,35 @@ async def _prepared(directory: Path, broker: KafkaBroker) -> Settings:
     return settings
 
 
-async def _suffer(cluster: Cluster, settings: Settings, sent: list[Sent], ordeal: Ordeal) -> None:
-    """Feed touchpoints all the time that faults happen, then let the workers finish in peace."""
+async def _suffer(cluster: Cluster, settings: Settings, feeder: Feeder, ordeal: Ordeal) -> None:
+    """Feed touchpoints all the time that faults happen, then let the workers finish in peace.
+
+    Nobody can tell from outside when a transaction is open. So the last fifth of the touchpoints is kept until all the
+    drawn faults are over, and more power failures follow until one of them has hit.
+    """
     faults = cluster.draw(ordeal.faults)
     _say(f"faults to come: {', '.join(faults)}")
     started = time.monotonic()
-    feeding = asyncio.create_task(_feed(settings, sent, seconds=7.0 * ordeal.faults))
+    feeding = asyncio.create_task(feeder.run())
     for _ in range(2):
         cluster.start()
     await _until_output(settings)
     for fault in faults:
         await cluster.inflict(fault)
         await cluster.pause()
+    while not feeder.only_the_rest_is_left:
+        feeder.hurry()
+        await cluster.pause()
+    for _ in range(EXTRA_FAULTS_MAX):
+        if await aborted_records(settings):
+            break
+        await cluster.inflict("power failure")
+        await cluster.pause()
+    feeder.finish()
     await feeding
-    _say(f"{len(sent)} records fed, {len(faults)} faults over after {time.monotonic() - started:.0f} s")
+    _say(f"{ordeal.touchpoints} touchpoints fed, {len(faults)} faults over after {time.monotonic() - started:.0f} s")
     await _until_all_is_processed(settings, ordeal.settle_seconds_max, cluster)
-    assert set(await cluster.stop()) == {0}
-    _say(f"settled and stopped after {time.monotonic() - started:.0f} s")
-
-
-async def _feed(settings: Settings, sent: list[Sent], seconds: float) -> None:
-    """Write all of it in about `seconds`, in the order of arrival."""
-    slices = 200
-    size = -(-len(sent) // slices)
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers[0], enable_idempotence=True, request_timeout_ms=60_000
-    )
-    started = time.monotonic()
-    async with producer:
-        for number in range(slices):
-            waiting = [
-                await producer.send(one.topic, one.value, one.key, one.partition, one.timestamp)
-                for one in sent[number * size : (number + 1) * size]
-            ]
-            await asyncio.gather(*waiting)
-            await asyncio.sleep(max(0.0, started + seconds * (number + 1) / slices - time.monotonic()))
+    _say(f"settled after {time.monotonic() - started:.0f} s")
 
 
 async def _until_output(settings: Settings) -> None:

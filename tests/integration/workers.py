@@ -65,7 +65,7 @@ class Worker:
 
     def __init__(self, config: Path, name: str, role: str = "all", *, slow_restore: bool = False) -> None:
         self.log = config.with_name(f"{name}.log")
-        command = ["journey_stream.cli.main", "worker", "--config", str(config), "--role", role]
+        command = ["journey_stream.cli.main", "--debug", "worker", "--config", str(config), "--role", role]
         if slow_restore:
             command = ["tests.integration.slow_worker", str(config), role]
         environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEY_")}
