@@ -7,7 +7,7 @@ from journey_stream.journey.cursor import Cursor
 from journey_stream.journey.declarations import read_kinds, read_moves, read_stages
 from journey_stream.journey.errors import Mistakes, did_you_mean, quote
 from journey_stream.journey.model import ANY, Model, Moves, Stage
-from journey_stream.journey.reachability import reachable_stages
+from journey_stream.journey.reachability import reachable_stages, silent_circles
 from journey_stream.journey.rules import Names, read_inactivity, read_rules
 from journey_stream.journey.yaml_positions import read_yaml
 
@@ -95,6 +95,7 @@ def _read_model(root: Cursor) -> Model | None:
         moves=moves,
     )
     _note_unreachable(model, stages)
+    _note_circles(model, fields.get("inactivity"))
     return model
 
 
@@ -107,3 +108,15 @@ def _note_unreachable(model: Model, stages: list[tuple[Cursor, Stage]]) -> None:
                 "a rule that leads there, from no stage at all or from a stage that is itself reached",
                 found=f"no way into {stage.id!r} that `moves` allows",
             )
+
+
+def _note_circles(model: Model, inactivity: Cursor | None) -> None:
+    """Judged only when nothing else is wrong, so that each item of the section has become a rule of the model."""
+    written = inactivity.items("inactivity rules", least=0) if inactivity else None
+    places = {rule.id: cursor for rule, cursor in zip(model.inactivity, written or [], strict=True)}
+    for circle in silent_circles(model.moves, model.rules, model.inactivity):
+        way = ", ".join(f"{rule.id!r} to {model.stages[rule.to].id!r}" for rule in circle)
+        last = max(circle, key=model.inactivity.index)
+        dict(places[last.id].named())["to"].wrong(
+            "a silent customer to come to rest in some stage", found=f"a circle of silence ({way})"
+        )

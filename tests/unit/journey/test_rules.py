@@ -119,3 +119,14 @@ def test_rules_that_are_no_list_are_one_mistake(rules: str) -> None:
     start, end = GOOD.index("rules:"), GOOD.index("inactivity:")
 
     assert [line for line, _, _ in mistakes_of(GOOD[:start] + rules + GOOD[end:])] == [11]
+
+
+def test_silence_that_moves_a_customer_in_a_circle_is_a_mistake_of_the_rule_that_closes_it() -> None:
+    restless = "{id: restless, in: [aware], nothing_for: 1d, to: warm}"
+
+    message = message_of(with_quiet(f"{QUIET}\n  - {restless}"))
+
+    assert message == (
+        "shop.yaml:17: inactivity[1].to: found a circle of silence ('restless' to 'warm', 'quiet' to 'aware'); "
+        "expected a silent customer to come to rest in some stage"
+    )
