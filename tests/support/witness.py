@@ -1,0 +1,117 @@
+"""Who watches the engine: a subscriber that believes nothing, and the truth that it must arrive at."""
+
+from collections.abc import Iterable
+
+from journey_stream.engine.plan import Plan
+from journey_stream.engine.touches import winner_key
+from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
+from journey_stream.events.log import TouchpointRecord
+from journey_stream.journey.model import Model
+from tests.support.oracle import Entry, true_history
+
+
+class Subscriber:
+    """Keeps the history of each profile from the messages, and checks each message against it (AssertionError)."""
+
+    def __init__(self) -> None:
+        self._entered: dict[str, dict[str, StageChanged]] = {}
+        self._revisions: dict[str, int] = {}
+
+    def hear(self, decisions: Iterable[Decision]) -> list[ProfileChanged]:
+        """Apply the messages of one record; returns the last view of each profile that they speak of."""
+        spoken_of: dict[str, StageChanged] = {}
+        views: dict[str, ProfileChanged] = {}
+        for decision in decisions:
+            if isinstance(decision, StageChanged):
+                self._apply(decision)
+                spoken_of[decision.profile_id] = decision
+            elif isinstance(decision, ProfileChanged):
+                views[decision.profile_id] = decision
+        assert spoken_of.keys() <= views.keys(), "a change without a view"
+        for profile, last in spoken_of.items():
+            self._check_current(last, self.changes(profile))
+        for profile, view in views.items():
+            self._check_view(view, self.changes(profile))
+        return list(views.values())
+
+    def changes(self, profile: str) -> list[StageChanged]:
+        """What holds of what was told, oldest first."""
+        return sorted(self._entered.get(profile, {}).values(), key=lambda c: (c.entered_at, c.revision))
+
+    def history(self, profile: str) -> list[Entry]:
+        """The same, as the oracle writes it."""
+        return [Entry(c.entered_at, c.from_stage, c.to_stage, c.rule, c.evidence) for c in self.changes(profile)]
+
+    def check_chains(self) -> None:
+        """Every stage is left for the next one, and no stay in a stage ends before it began."""
+        for profile in self._entered:
+            stage = None
+            for change in self.changes(profile):
+                assert change.from_stage == stage, f"the stages do not follow each other: {change}"
+                assert change.previous_entered_at is None or change.previous_entered_at <= change.entered_at, change
+                stage = change.to_stage
+
+    def _apply(self, change: StageChanged) -> None:
+        profile = change.profile_id
+        assert change.revision == self._revisions.get(profile, 0) + 1, f"a gap before {change}"
+        self._revisions[profile] = change.revision
+        entered = self._entered.setdefault(profile, {})
+        if change.kind == "entered":
+            assert change.change_id not in entered, f"entered twice: {change}"
+            entered[change.change_id] = change
+        else:
+            assert not change.current, change
+            assert entered.pop(change.change_id, None) is not None, f"retracted but never entered: {change}"
+
+    def _check_current(self, last: StageChanged, changes: list[StageChanged]) -> None:
+        newest = bool(changes) and changes[-1] == last
+        assert last.current is newest, f"current means the newest of all: {last}"
+
+    def _check_view(self, view: ProfileChanged, changes: list[StageChanged]) -> None:
+        assert view.revision == self._revisions.get(view.profile_id, 0)
+        seen = (view.stage, view.entered_at, view.previous_stage, view.rule)
+        last = changes[-1] if changes else None
+        told = (last.to_stage, last.entered_at, last.from_stage, last.rule) if last else (None, None, None, None)
+        assert seen == told, f"the view is not what was told: {view}"
+
+
+class Truth:
+    """All that happened so far, and of several contents under one event_id the one that wins."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._plan = Plan(model)
+        self._settle_ms = {stage.id: stage.settle_ms for stage in model.stages}
+        self._winners: dict[tuple[str, str], TouchpointRecord] = {}
+
+    def note(self, record: TouchpointRecord) -> None:
+        name = record.profile_id, record.event_id
+        held = self._winners.get(name)
+        if held is None or self._rank(record) < self._rank(held):
+            self._winners[name] = record
+
+    def touchpoints(self) -> list[TouchpointRecord]:
+        """In the order in which they happened."""
+        return sorted(self._winners.values(), key=lambda record: (record.occurred_at, record.event_id))
+
+    def last_at(self, profile: str) -> int:
+        return max(record.occurred_at for record in self._winners.values() if record.profile_id == profile)
+
+    def histories(self, as_of: int) -> dict[str, list[Entry]]:
+        """What subscribers must have been told of each profile by that instant (ms)."""
+        touchpoints: dict[str, list[TouchpointRecord]] = {}
+        for record in self._winners.values():
+            touchpoints.setdefault(record.profile_id, []).append(record)
+        return {
+            profile: self._settled(true_history(self._model, records, as_of), as_of)
+            for profile, records in touchpoints.items()
+        }
+
+    def _rank(self, record: TouchpointRecord) -> tuple[int, bytes]:
+        return winner_key(self._plan.reaction(record.channel, record.type).project(record))
+
+    def _settled(self, history: list[Entry], as_of: int) -> list[Entry]:
+        if not any(self._settle_ms.values()):
+            return history  # also what a producer's fast clock puts into the future
+        standing = [entry.at + self._settle_ms[entry.after] <= as_of for entry in history]
+        return history[: [*standing, False].index(False)]
