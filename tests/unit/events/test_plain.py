@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey_stream.events.admission import Admitted, read_by_contract, read_touchpoint
+from journey_stream.events.admission import Admitted, Refused, read_by_contract, read_touchpoint
 from journey_stream.events.plain import read_plain
 from tests.unit.events.json_text import touchpoint_texts
 
@@ -73,3 +73,24 @@ def test_a_plain_touchpoint_is_read_fast(occurred_at: str) -> None:
 
     assert read_plain(value) is not None
     assert isinstance(read_touchpoint(value), Admitted)
+
+
+@pytest.mark.parametrize(
+    "occurred_at",
+    [
+        "2026-01-31T09330300Z",
+        "2026-01-31T09:330300Z",
+        "2026-01-31T093000.1Z",
+        "2026-01-31T093000.Z1Z",
+        "2026-01-31T0930+0000",
+        "2026-01-31T09300000.000Z",
+        "2026-01-31T09:30:60Z",
+        "2026-01-31T24:00:00Z",
+        "2026-W05-6T09:30:00Z",
+    ],
+)
+def test_an_instant_in_any_other_notation_of_the_same_length_is_left_to_the_contract(occurred_at: str) -> None:
+    value = touchpoint(occurred_at=occurred_at)
+
+    assert read_plain(value) is None
+    assert isinstance(read_by_contract(value), Refused)
