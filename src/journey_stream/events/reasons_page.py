@@ -46,8 +46,9 @@ Those of a task are part of its transaction and there exactly once.
 
 _OUTRO = """
 A `conflicting_duplicate` may be a touchpoint that *was* used, until another with the same `event_id` turned out to win:
-of several, the one that happened first wins, then the smaller one, whatever the order of arrival. What was kept of the
-displaced one, the fields that rules read, is then the value of the dead letter.
+of several, the one that happened first wins, then the smaller one, whatever the order of arrival within
+[the time for which an id is remembered](decisions/0008-an-event-id-is-remembered-for-the-lateness-bound.md). What was
+kept of the displaced one, the fields that rules read, is then the value of the dead letter.
 
 ## Sending them again
 
