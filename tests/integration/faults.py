@@ -48,7 +48,8 @@ class Cluster:
         }
 
     def start(self, *, slow_restore: bool = False) -> None:
-        self._workers.append(Worker(self._config, f"worker-{next(self._names)}", slow_restore=slow_restore))
+        name = f"worker-{next(self._names)}"
+        self._workers.append(Worker(self._config, name, slow_restore=slow_restore, debug=True))
 
     def draw(self, count: int) -> list[str]:
         """`count` kinds of fault in a random order, each kind as often as the others."""

@@ -80,8 +80,9 @@ def raw(settings: Settings, value: bytes | None, **fields: Any) -> Sent:
 
 
 async def test_touchpoints_become_explained_stage_changes_and_views(settings: Settings) -> None:
-    bought = touchpoint(settings, "e2", "purchase", channel="store", value=20)
-    await send(settings, [touchpoint(settings, "e1", "add_to_cart"), bought])
+    at = now_ms() - DAY_MS
+    bought = touchpoint(settings, "e2", "purchase", channel="store", value=20, occurred_at=at + 1)
+    await send(settings, [touchpoint(settings, "e1", "add_to_cart", occurred_at=at), bought])
 
     async with running(settings) as metrics:
         changes = [json.loads(r.value) for r in await read(settings, settings.topics.stage_changes, 2)]

@@ -63,9 +63,13 @@ async def create(bootstrap: str, topics: Sequence[NewTopic], seconds_max: float 
 class Worker:
     """One worker process; its log is `<directory>/<name>.log`."""
 
-    def __init__(self, config: Path, name: str, role: str = "all", *, slow_restore: bool = False) -> None:
+    def __init__(
+        self, config: Path, name: str, role: str = "all", *, slow_restore: bool = False, debug: bool = False
+    ) -> None:
         self.log = config.with_name(f"{name}.log")
-        command = ["journey_stream.cli.main", "--debug", "worker", "--config", str(config), "--role", role]
+        command = ["journey_stream.cli.main", "worker", "--config", str(config), "--role", role]
+        if debug:
+            command.insert(1, "--debug")
         if slow_restore:
             command = ["tests.integration.slow_worker", str(config), role]
         environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEY_")}
