@@ -92,3 +92,11 @@ async def until_running(metrics: Metrics, tasks: int, seconds_max: float = 30.0)
             return
         await asyncio.sleep(0.1)
     raise AssertionError(f"not {tasks} running tasks within {seconds_max:.0f} s but {found}")
+
+
+async def until_counted(metrics: Metrics, count: float, name: str, seconds_max: float = 60.0, **labels: str) -> None:
+    """Return when a metric has come to at least `count`."""
+    deadline = time.monotonic() + seconds_max
+    while (found := metrics.registry.get_sample_value(name, labels) or 0.0) < count:
+        assert time.monotonic() < deadline, f"{name} is {found} after {seconds_max:.0f} s"
+        await asyncio.sleep(0.1)
