@@ -118,6 +118,7 @@ SYSTEMS: dict[str, System] = {
     system.name: system
     for system in (
         ours("ours", "router", "tasks"),
+        ours("ours-3-processes", "router", "tasks", "tasks"),
         kafka_streams("kafka-streams"),
         kafka_streams("kafka-streams-no-repartition", by_customer=True),
         kafka_streams(
