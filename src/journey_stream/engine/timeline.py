@@ -47,17 +47,17 @@ class Timeline:
         yield from self._tail()
 
     def find(self, event_id: str, since: int) -> Touch | None:
-        """The touchpoint with this event_id that happened at `since` (ms) or later, if one is held."""
+        """The newest touchpoint with this event_id that is held and happened at `since` (ms) or later."""
         head = self.head
         needle = event_id.encode()
         if head.tail_count and needle in head.tail:
-            for touch in self._tail():
+            for touch in reversed(self._tail()):
                 if touch.id == event_id and touch.at >= since:
                     return touch
         if head.parts and crc32(needle).to_bytes(_HASH_BYTES, "big") in (self.packed.get(INDEX) or self._index()):
-            for place, number in enumerate(head.parts):
-                if needle in self.packed[number]:
-                    for touch in self._part(place):
+            for place in reversed(range(len(head.parts))):
+                if needle in self.packed[head.parts[place]]:
+                    for touch in reversed(self._part(place)):
                         if touch.id == event_id and touch.at >= since:
                             return touch
         return None
