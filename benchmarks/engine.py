@@ -125,10 +125,7 @@ def main() -> None:
         f"Decode, apply, drain and encode, one process, one partition, {options.measured:,} touchpoints per row in "
         f"{RUNS} runs. {admission(200_000)}\n\n{report.table(head, rows)}"
     )
-    if options.title:
-        report.append(options.title, body)
-    else:
-        print(body)
+    report.publish(options.title, body)
 
 
 if __name__ == "__main__":

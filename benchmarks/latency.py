@@ -161,10 +161,7 @@ def main() -> None:
         f"{options.seconds:g} s at {options.rate:,} touchpoints/s after a warm-up of {options.warm_up:g} s, "
         f"{PARTITIONS} tasks, {CUSTOMERS:,} customers.\n\n{report.table(head, rows)}"
     )
-    if options.title:
-        report.append(options.title, body)
-    else:
-        print(body)
+    report.publish(options.title, body)
 
 
 if __name__ == "__main__":

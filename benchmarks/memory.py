@@ -145,10 +145,7 @@ def main() -> None:
         f"The aim is at most {TARGET_MIB:,} MiB and {TARGET_SECONDS} s.\n\n"
         + report.table(("what", "value"), [(name, f"{value:,.1f}") for name, value in found.items()])
     )
-    if options.title:
-        report.append(options.title, body)
-    else:
-        print(body)
+    report.publish(options.title, body)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def append(title: str, body: str) -> None:
-    """Print a result and add it to RESULTS.md under the description of this machine."""
+def publish(title: str | None, body: str) -> None:
+    """Print a result; under a title also add it to RESULTS.md, with the description of this machine."""
+    if not title:
+        print(body)
+        return
     print(f"\n## {title}\n\n{body}\n", flush=True)
     with RESULTS.open("a") as file:
         file.write(f"\n## {title}\n\n{machine.description()}\n\n{body}\n")

@@ -35,10 +35,7 @@ def main() -> None:
         f"{options.days:g} days of event time.\n\n"
         f"{report.race_table(results)}"
     )
-    if options.title:
-        report.append(options.title, body)
-    else:
-        print(body)
+    report.publish(options.title, body)
 
 
 def _line(round_: int, result: Result) -> str:

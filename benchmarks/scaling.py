@@ -53,10 +53,7 @@ def main() -> None:
         f"{options.system}: {options.events:,} events after a warm-up of {options.warm_up:,}; each source topic has as "
         f"many partitions as there are tasks.\n\n{report.table(head, rows)}"
     )
-    if options.title:
-        report.append(options.title, body)
-    else:
-        print(body)
+    report.publish(options.title, body)
 
 
 if __name__ == "__main__":

@@ -33,12 +33,7 @@ class Profile(Timeline):
     __slots__ = ("changed", "context", "id")
 
     def __init__(self, profile_id: str, head: Head, packed: dict[int, bytes] | None, context: Context) -> None:
-        # The same as Timeline.__init__, without the call: a profile is made for nearly every touchpoint.
-        self.head = head
-        self.packed = {} if packed is None else packed
-        self.holding_ms = context.holding_ms
-        self.touched = set()
-        self.grown = 0
+        super().__init__(head, packed, context.holding_ms)
         self.id = profile_id
         self.context = context
         self.changed = False
