@@ -16,11 +16,13 @@ SOURCE = Path(__file__).parents[1] / "src"
 # Modules that define msgspec structs stay interpreted: the structs themselves are C.
 MODULES = (
     "engine/fold.py",
+    "engine/head.py",
     "engine/partition.py",
     "engine/plan.py",
     "engine/predicates.py",
     "engine/profile.py",
     "engine/publication.py",
+    "engine/standing.py",
     "engine/timeline.py",
     "events/admission.py",
     "events/identifiers.py",

@@ -9,8 +9,11 @@ the work.
 import msgspec
 
 Fact = str | int | float | bool | None
-NEVER = 1 << 62
-"""A time in ms that no clock reaches."""
+Facts = dict[str, Fact]
+"""The fields of a touchpoint that rules read, by name."""
+
+NEVER = (1 << 62) - 1
+"""A time in ms that no clock reaches; the largest number that compiled code keeps without an object."""
 
 LONG_AGO = -NEVER
 
@@ -22,7 +25,7 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: str
     channel: str
     type: str
-    facts: dict[str, Fact] | None = None
+    facts: Facts | None = None
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,13 +45,20 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 encode = msgspec.msgpack.Encoder().encode
-_decode_touches = msgspec.msgpack.Decoder(list[Touch]).decode
+unpack_part = msgspec.msgpack.Decoder(list[Touch]).decode
+"""The touchpoints of a part."""
+
 _decode_changes = msgspec.msgpack.Decoder(list[Change]).decode
+
+
+def pack_touch(at: int, event_id: str, channel: str, type_: str, facts: Facts | None) -> bytes:
+    """One touchpoint packed, as a run holds it."""
+    return encode((at, event_id, channel, type_, facts))
 
 
 def unpack_touches(count: int, run: bytes) -> list[Touch]:
     """The touchpoints of a run of `count` packed ones."""
-    return _decode_touches(_array_header(count) + run)
+    return unpack_part(_array_header(count) + run)
 
 
 def unpack_changes(count: int, run: bytes) -> list[Change]:
