@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 MODULES = (
     "engine/fold.py",
     "engine/head.py",
+    "engine/packing.py",
     "engine/partition.py",
     "engine/plan.py",
     "engine/predicates.py",

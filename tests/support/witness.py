@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from journey_stream.engine.packing import winner_key
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.predicates import facts_of
-from journey_stream.engine.touches import Touch, winner_key
+from journey_stream.engine.touches import Touch
 from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
 from journey_stream.events.log import TouchpointRecord
 from journey_stream.journey.model import Model

@@ -1,5 +1,7 @@
 """The head of a profile: what is read and written with every change of it."""
 
+from typing import Final
+
 import msgspec
 
 from journey_stream.engine.standing import Standing, StandingRow, standing_of
@@ -89,5 +91,5 @@ class Head:
         )
 
 
-decode_row = msgspec.msgpack.Decoder(HeadRow).decode
+decode_row: Final = msgspec.msgpack.Decoder(HeadRow).decode
 """The fields of a packed head. Raises msgspec.MsgspecError for other bytes."""

@@ -13,11 +13,12 @@ from journey_stream.engine.fold import step
 from journey_stream.engine.head import CHECKPOINT, decode_row
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.meta import STATE_FORMAT, Meta, decode_meta, format_of
+from journey_stream.engine.packing import encode
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.predicates import facts_of
 from journey_stream.engine.profile import Context, Packed, Profile, at_rest, bytes_of, head_of
 from journey_stream.engine.publication import Counters
-from journey_stream.engine.touches import LONG_AGO, NEVER, Change, encode
+from journey_stream.engine.touches import LONG_AGO, NEVER, Change
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
 from journey_stream.events.records import Content, Record, TouchpointRecord

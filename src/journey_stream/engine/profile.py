@@ -5,21 +5,12 @@ from collections.abc import Sequence
 from journey_stream.engine.fold import fall_silent, react, step
 from journey_stream.engine.head import Head, decode_row
 from journey_stream.engine.limits import Limits
+from journey_stream.engine.packing import describe, encode, pack, pack_touch, unpack_changes, winner_key
 from journey_stream.engine.plan import Plan, Reaction
 from journey_stream.engine.publication import Publisher, difference
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.timeline import Timeline, mark_of
-from journey_stream.engine.touches import (
-    Change,
-    Facts,
-    Touch,
-    describe,
-    encode,
-    pack,
-    pack_touch,
-    unpack_changes,
-    winner_key,
-)
+from journey_stream.engine.touches import Change, Facts, Touch
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
 

@@ -1,10 +1,11 @@
 """Where a customer stands: all that the fold carries from one touchpoint to the next."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from journey_stream.engine.touches import LONG_AGO, NEVER, encode
+from journey_stream.engine.packing import encode
+from journey_stream.engine.touches import LONG_AGO, NEVER
 
 Memory = dict[int, list[Any]]
 """Slot to the last matches, flat: [at, id, at, id, …], oldest first."""
@@ -73,4 +74,4 @@ def unpack_standing(packed: bytes) -> Standing:
     return standing_of(_decode(packed))
 
 
-_decode = msgspec.msgpack.Decoder(StandingRow).decode
+_decode: Final = msgspec.msgpack.Decoder(StandingRow).decode

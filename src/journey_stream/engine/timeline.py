@@ -10,8 +10,9 @@ from typing import Final
 from zlib import crc32
 
 from journey_stream.engine.head import CHECKPOINT, Head
+from journey_stream.engine.packing import pack, unpack_part, unpack_touches
 from journey_stream.engine.standing import Standing, pack_standing, unpack_standing
-from journey_stream.engine.touches import NEVER, Touch, pack, unpack_part, unpack_touches
+from journey_stream.engine.touches import NEVER, Touch
 
 TAIL_MAX: Final = 4
 PART_MAX: Final = 12
@@ -22,6 +23,7 @@ _COUNT: Final = 0x0F
 _HEADERS: Final = [bytes([_ARRAY | count]) for count in range(_COUNT + 1)]
 _MARKS: Final = 0x7FFF
 _FIRST_MARK: Final = 0x100
+_crc32: Final = crc32  # a name that compiled code need not look up
 
 
 class Timeline:
@@ -234,7 +236,7 @@ def _newest(touches: list[Touch], event_id: str, since: int) -> Touch | None:
 
 def mark_of(event_id: str) -> str:
     """The character that stands for an id in an index; two ids may share it."""
-    return chr(_FIRST_MARK + (crc32(event_id.encode()) & _MARKS))
+    return chr(_FIRST_MARK + (_crc32(event_id.encode()) & _MARKS))
 
 
 def _key(touch: Touch) -> tuple[int, str]:
