@@ -14,8 +14,8 @@ from journey_stream.engine.packing import pack, unpack_part, unpack_touches
 from journey_stream.engine.standing import Standing, pack_standing, unpack_standing
 from journey_stream.engine.touches import NEVER, Touch
 
-TAIL_MAX: Final = 4
-PART_MAX: Final = 12
+TAIL_MAX: Final = 7
+PART_MAX: Final = 14
 """A part is an array in MessagePack; those of up to 15 elements have a header of one byte."""
 
 _ARRAY: Final = 0x90
