@@ -30,6 +30,7 @@ MODULES = (
     "events/wire.py",
     "worker/batch.py",
     "worker/merge.py",
+    "worker/murmur.py",
     "worker/routing.py",
 )
 
