@@ -29,6 +29,7 @@ MODULES = (
     "events/times.py",
     "events/wire.py",
     "worker/batch.py",
+    "worker/building.py",
     "worker/merge.py",
     "worker/murmur.py",
     "worker/routing.py",

@@ -3,7 +3,7 @@
 Pure: the live task and the simulation run the same code, one around a broker and the other around files.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from journey_stream.engine.partition import Partition
@@ -25,7 +25,7 @@ class LogRecord(Protocol):
     @property
     def offset(self) -> int: ...
     @property
-    def headers(self) -> tuple[Header, ...]: ...
+    def headers(self) -> Sequence[Header]: ...
 
 
 class Caused(NamedTuple):

@@ -11,12 +11,14 @@ in one, and there is nothing to lock: the group only says which tasks a worker s
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from itertools import chain, islice
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.record.default_records import DefaultRecord
 
 from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.worker.batch import Batch, Processor
@@ -94,6 +96,7 @@ class Task:
         self._group = group
         self._log_tp = TopicPartition(settings.topics.log, partition)
         self._changelog_tp = TopicPartition(settings.topics.state, partition)
+        self._applied_at = 0
         self._stopping = asyncio.Event()
         self._outbox = Outbox(settings, partition)
 
@@ -188,7 +191,7 @@ class Task:
         )
 
     async def _log_consumer(self, next_offset: int) -> AIOKafkaConsumer:
-        consumer = partition_consumer(self._settings)
+        consumer = partition_consumer(self._settings, packed=True)
         try:
             await consumer.start()
             consumer.assign([self._log_tp])
@@ -202,10 +205,13 @@ class Task:
         """Compute one batch while the one before it commits; a failure of either is the end of both."""
         committing: asyncio.Task[None] | None = None
         ticking = Ticking(self._settings.ticks)
+        fetched: Iterator[DefaultRecord] = iter(())
         try:
             while not self._stopping.is_set():
-                records = await self._poll(consumer, processor, ticking)
-                batch = await self._compute(processor, records) if records else None
+                batch = await self._compute(processor, fetched)
+                if batch is None:
+                    fetched = await self._poll(consumer, processor, ticking)
+                    batch = await self._compute(processor, fetched)
                 if committing is not None:
                     await committing
                     committing = None
@@ -214,7 +220,7 @@ class Task:
                 elif self._is_quiet(consumer, processor) and ticking.due(processor):
                     await self._send_tick(ticking)
                 behind = max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
-                self._report.progress(processor.engine, behind, records[-1].timestamp if records else None)
+                self._report.progress(processor.engine, behind, self._applied_at if batch else None)
             if committing is not None:
                 await committing
         finally:
@@ -231,24 +237,34 @@ class Task:
             _log.warning("task %d: no tick could be written, time stands still: %s", self.partition, error)
             ticking.sent(-1)
 
-    async def _poll(self, consumer: AIOKafkaConsumer, processor: Processor, ticking: Ticking) -> list[ConsumerRecord]:
-        found = await consumer.getmany(
-            self._log_tp, timeout_ms=ticking.poll_ms(processor), max_records=self._settings.batch_records_max
-        )
-        records: list[ConsumerRecord] = found.get(self._log_tp, [])
-        return records
+    async def _poll(
+        self, consumer: AIOKafkaConsumer, processor: Processor, ticking: Ticking
+    ) -> Iterator[DefaultRecord]:
+        """The records of the next fetch, to be unpacked one by one."""
+        found = await consumer.getmany(self._log_tp, timeout_ms=ticking.poll_ms(processor))
+        return chain.from_iterable(found.get(self._log_tp, ()))
 
-    async def _compute(self, processor: Processor, records: list[ConsumerRecord]) -> Batch:
-        """Apply the records in strides, between which the event loop sends and receives for everybody else."""
-        seconds = 0.0
-        for start in range(0, len(records), STRIDE_RECORDS):
+    async def _compute(self, processor: Processor, fetched: Iterator[DefaultRecord]) -> Batch | None:
+        """Apply up to a batch of records; None if there are none.
+
+        In strides, between which the event loop sends and receives for everybody else.
+        """
+        seconds, count = 0.0, 0
+        while count < self._settings.batch_records_max:
             started = time.perf_counter()
-            processor.apply(records[start : start + STRIDE_RECORDS])
+            stride = list(islice(fetched, min(STRIDE_RECORDS, self._settings.batch_records_max - count)))
+            if not stride:
+                break
+            processor.apply(stride)
+            count += len(stride)
+            self._applied_at = stride[-1].timestamp
             seconds += time.perf_counter() - started
             await asyncio.sleep(0)
+        if not count:
+            return None
         started = time.perf_counter()
         batch = processor.finish()
-        self._report.computed(len(records), seconds + time.perf_counter() - started)
+        self._report.computed(count, seconds + time.perf_counter() - started)
         return batch
 
     async def _commit(self, producer: TaskProducer, batch: Batch) -> None:
