@@ -171,7 +171,7 @@ class _Sender:
             topic = self._route(record.value)
             partition = 0 if message.key is None else partition_for(message.key, self._partitions[topic])
             queues.setdefault((topic, partition), []).append(message)
-        built = [(*place, build(self._producer, messages)) for place, messages in queues.items()]
+        built = [(*place, build(self._producer.create_batch, messages)) for place, messages in queues.items()]
         await send_batches(self._producer, built)
         done = self.progress
         self.progress = Progress(

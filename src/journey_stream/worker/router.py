@@ -25,6 +25,7 @@ from journey_stream.worker.clients import (
 from journey_stream.worker.config import Settings, TopicNames
 from journey_stream.worker.errors import PERMISSION_ERRORS, not_permitted
 from journey_stream.worker.fencing import send_batches
+from journey_stream.worker.lives import Pauses, live_until, settle
 from journey_stream.worker.merge import Merge, Run, next_offsets
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.packed import PACKED, Packed
@@ -37,9 +38,6 @@ STRIDE_RECORDS = 400
 COMMIT_SECONDS = 0.5
 WAIT_FOR_A_PARTITION_SECONDS = 1.0
 
-RETRY_SECONDS_MIN = 0.2
-RETRY_SECONDS_MAX = 10.0
-LONG_LIFE_SECONDS = 30.0
 STOP_SECONDS_MAX = 15.0
 
 _Run = Run[TopicPartition, DefaultRecord]
@@ -67,17 +65,21 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Raises WorkerError if only a person can help."""
-        pause = RETRY_SECONDS_MIN
+        pauses = Pauses()
         while not self._stopping.is_set():
-            born = time.monotonic()
+            pauses.born()
             try:
-                await self._live_or_stop()
+                await live_until(
+                    self._stopping,
+                    self._live,
+                    worth_finishing=lambda: self._consumer is not None,
+                    seconds_max=STOP_SECONDS_MAX,
+                )
             except PERMISSION_ERRORS as error:
                 raise not_permitted(error, self._settings) from error
             except (KafkaError, IllegalOperation, ConsumerStoppedError, TimeoutError, OSError) as error:
                 self._metrics.restarts.labels("router").inc()
-                long_life = time.monotonic() - born > LONG_LIFE_SECONDS
-                pause = RETRY_SECONDS_MIN if long_life else min(pause * 2, RETRY_SECONDS_MAX)
+                pause = pauses.died()
                 _log.warning("router: starting again in %.1f s: %s", pause, error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause)
@@ -97,21 +99,6 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         """Start with empty buffers."""
         self._merge = _new_merge()
         self._new_assignment = True
-
-    async def _live_or_stop(self) -> None:
-        living = asyncio.create_task(self._live())
-        stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not living.done() and self._consumer is not None:
-                await asyncio.wait({living}, timeout=STOP_SECONDS_MAX)
-        finally:
-            stopping.cancel()
-            if not living.done():
-                living.cancel()
-                await asyncio.wait({living})
-        if not living.cancelled():
-            living.result()
 
     async def _live(self) -> None:
         producer = idempotent_producer(self._settings)
@@ -151,10 +138,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._commit(consumer)
         finally:
             if writing is not None:
-                writing.cancel()
-                await asyncio.wait({writing})
-                if not writing.cancelled():
-                    writing.exception()  # seen: what is being raised already says enough
+                await settle(writing)
 
     async def _report_lost(self, consumer: AIOKafkaConsumer) -> None:
         """Say so when records were deleted before they were routed: aiokafka just goes on with what is left."""

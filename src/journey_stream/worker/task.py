@@ -26,6 +26,7 @@ from journey_stream.worker.clients import close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Uncertain, WorkerError, not_permitted
 from journey_stream.worker.fencing import TaskProducer
+from journey_stream.worker.lives import Pauses, live_until, settle
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Outbox
 from journey_stream.worker.restore import restore
@@ -35,10 +36,6 @@ from journey_stream.worker.ticking import Ticking, now_ms
 STRIDE_RECORDS = 200
 """A stride of computing takes two milliseconds or so. A transaction is several requests, one after another: without
 such pauses each would wait until some other task has computed its whole batch."""
-
-RETRY_SECONDS_MIN = 0.2
-RETRY_SECONDS_MAX = 10.0
-LONG_LIFE_SECONDS = 30.0
 
 STOP_SECONDS_MAX = 20.0
 """How long the last commit may take after `stop`; what it leaves undone the next owner does."""
@@ -106,38 +103,25 @@ class Task:
 
     async def run(self) -> None:
         """Live until `stop`. Raises WorkerError if only a person can help."""
-        pause = RETRY_SECONDS_MIN
+        pauses = Pauses()
         while not self._stopping.is_set():
-            born = time.monotonic()
+            pauses.born()
             try:
-                await self._live_or_stop()
+                await live_until(
+                    self._stopping,
+                    self._live,
+                    worth_finishing=lambda: self.state is not State.RESTORING,
+                    seconds_max=STOP_SECONDS_MAX,
+                )
             except PERMISSION_ERRORS as error:
                 raise not_permitted(error, self._settings) from error
             except (OffsetOutOfRangeError, StateMismatch) as error:
                 raise self._for_a_person(error) from error
             except (Fenced, Uncertain, KafkaError, TimeoutError, OSError) as error:
                 self._report.restarting()
-                long_life = time.monotonic() - born > LONG_LIFE_SECONDS
-                pause = RETRY_SECONDS_MIN if long_life else min(pause * 2, RETRY_SECONDS_MAX)
                 _log.warning("task %d: starting again: %s", self.partition, error)
-                await self._wait_for_the_group(pause)
+                await self._wait_for_the_group(pauses.died())
         self.state = State.STOPPED
-
-    async def _live_or_stop(self) -> None:
-        """One life; `stop` lets it finish its batch, but does not wait for a restore."""
-        living = asyncio.create_task(self._live())
-        stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not living.done() and self.state is not State.RESTORING:
-                await asyncio.wait({living}, timeout=STOP_SECONDS_MAX)
-        finally:
-            stopping.cancel()
-            if not living.done():
-                living.cancel()
-                await asyncio.wait({living})
-        if not living.cancelled():
-            living.result()
 
     async def _live(self) -> None:
         self.state = State.RESTORING
@@ -225,10 +209,7 @@ class Task:
                 await committing
         finally:
             if committing is not None:
-                committing.cancel()
-                await asyncio.wait({committing})
-                if not committing.cancelled():
-                    committing.exception()  # seen: what is being raised already says enough
+                await settle(committing)
 
     async def _send_tick(self, ticking: Ticking) -> None:
         try:
