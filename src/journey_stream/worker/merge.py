@@ -11,18 +11,18 @@ counts until it does. And it is kept to the minute, which lets a partition go on
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from journey_stream.events.times import MINUTE_MS
 
-SLACK_MS = MINUTE_MS
+SLACK_MS: Final = MINUTE_MS
 """How much newer than the oldest buffered record one may be that goes before it."""
 
-FETCHES_MAX = 2
+FETCHES_MAX: Final = 2
 """A partition that is this many fetches ahead of the others waits for them."""
 
-_LONG_AGO = -(2**62)
-_LONG_AHEAD = 2**62
+_LONG_AGO: Final = -(2**62)
+_LONG_AHEAD: Final = 2**62
 
 
 class Timestamped(Protocol):

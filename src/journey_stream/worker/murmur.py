@@ -5,13 +5,15 @@ A subscriber joins our topics with its own by key, so the router must put a key 
 
 from __future__ import annotations
 
-SEED = 0x9747B28C
-MULTIPLIER = 0x5BD1E995
-MASK = 0xFFFFFFFF
-POSITIVE = 0x7FFFFFFF
+from typing import Final
+
+SEED: Final = 0x9747B28C
+MULTIPLIER: Final = 0x5BD1E995
+MASK: Final = 0xFFFFFFFF
+POSITIVE: Final = 0x7FFFFFFF
 
 # About 40 MB when full. More customers than this in turn cost a fresh hash each, not memory without end.
-REMEMBERED_MAX = 1 << 18
+REMEMBERED_MAX: Final = 1 << 18
 
 
 def murmur2(data: bytes) -> int:
@@ -47,7 +49,7 @@ class _Remembered(dict[bytes, int]):
 
 
 _remembered = _Remembered()
-_COMPILED = not __file__.endswith(".py")
+_COMPILED: Final = not __file__.endswith(".py")
 
 
 def partition_for(key: bytes, partitions: int) -> int:

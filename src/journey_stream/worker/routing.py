@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from journey_stream.events.admission import Admitted, Refused, read_touchpoint
 from journey_stream.events.log import Source, encode_from, source_of
@@ -12,7 +12,7 @@ from journey_stream.worker.dead_letters import DeadLetter, Header
 from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES, Row, dead_letter_message
 
-_SURELY_FITS_BYTES = 2_000
+_SURELY_FITS_BYTES: Final = 2_000
 
 
 class SourceRecord(Protocol):
