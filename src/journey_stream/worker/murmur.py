@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 SEED: Final = 0x9747B28C
-MULTIPLIER: Final = 0x5BD1E995
 MASK: Final = 0xFFFFFFFF
 POSITIVE: Final = 0x7FFFFFFF
 
@@ -34,8 +33,10 @@ def murmur2(data: bytes) -> int:
 
 
 def _times(word: int) -> int:
-    # In halves, so that a compiled module never leaves the range of machine integers.
-    return ((word & 0xFFFF) * MULTIPLIER + ((((word >> 16) * MULTIPLIER) & 0xFFFF) << 16)) & MASK
+    """`word` times 0x5BD1E995, modulo 2 to the 32."""
+    # In halves: a compiled module multiplies machine integers only where it sees that the product will be one.
+    low = word & 0xFFFF
+    return (low * 0xE995 + (((low * 0x5BD1 + (word >> 16) * 0xE995) & 0xFFFF) << 16)) & MASK
 
 
 class _Remembered(dict[bytes, int]):
