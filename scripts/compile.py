@@ -1,4 +1,4 @@
-"""Compile the hot path with mypyc, in place: about a fifth less processor time for tasks, and the same behaviour.
+"""Compile the hot path with mypyc, in place: about a third less processor time for tasks, and the same behaviour.
 
 The sources stay what they are. Python prefers a compiled module to the source beside it, so compile again after a
 change (`make compile`) or go back to the sources (`make clean-compiled`). Needs a C compiler and Python's headers.
@@ -16,11 +16,14 @@ SOURCE = Path(__file__).parents[1] / "src"
 # Modules that define msgspec structs stay interpreted: the structs themselves are C.
 MODULES = (
     "engine/fold.py",
+    "engine/head.py",
+    "engine/packing.py",
     "engine/partition.py",
     "engine/plan.py",
     "engine/predicates.py",
     "engine/profile.py",
     "engine/publication.py",
+    "engine/standing.py",
     "engine/timeline.py",
     "events/admission.py",
     "events/identifiers.py",

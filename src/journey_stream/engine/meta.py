@@ -2,7 +2,7 @@
 
 import msgspec
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 """Counts up when the meaning of stored state changes."""
 
 

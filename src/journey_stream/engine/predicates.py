@@ -1,16 +1,18 @@
 """Conditions on the fields of a touchpoint, as functions."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from journey_stream.engine.touches import Fact, Touch
-from journey_stream.events.log import TouchpointRecord
+from journey_stream.engine.touches import Fact, Facts
+from journey_stream.events.records import Content
 from journey_stream.journey.model import Where
 
-Holds = Callable[[Touch], bool]
+Holds = Callable[[Facts | None], bool]
+"""A condition on the facts of a touchpoint; None stands for no facts."""
 
 _TEXT_MAX = 512
+_TEXTS = frozenset({"campaign", "channel", "type"})
 _INT_MAX = 1 << 63
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -21,7 +23,13 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def fact_of(record: TouchpointRecord, field: str) -> tuple[bool, Fact]:
+def facts_of(content: Content, fields: Iterable[str]) -> Facts | None:
+    """Those of the fields that a touchpoint has; None for none."""
+    found = [(field, fact_of(content, field)) for field in fields]
+    return {field: fact for field, (present, fact) in found if present} or None
+
+
+def fact_of(content: Content, field: str) -> tuple[bool, Fact]:
     """Whether a touchpoint has the field, and its value.
 
     A value that no condition can compare (an object, a list, a text of more than 512 characters) is present but None,
@@ -29,11 +37,13 @@ def fact_of(record: TouchpointRecord, field: str) -> tuple[bool, Fact]:
     """
     value: Any
     if field.startswith("properties."):
-        value = record.properties
+        value = content.properties
         for part in field.split(".")[1:]:
             value = value.get(part) if isinstance(value, dict) else None
     else:
-        value = getattr(record, field)
+        value = getattr(content, field)
+        if field in _TEXTS and isinstance(value, int):
+            value = str(value)
     if value is None:
         return False, None
     if isinstance(value, str):
@@ -53,23 +63,20 @@ def holds_all(where: tuple[Where, ...]) -> Holds | None:
         return None
     if len(conditions) == 1:
         return conditions[0]
-    return lambda touch: all(holds(touch) for holds in conditions)
+    return lambda facts: all(holds(facts) for holds in conditions)
 
 
 def both(first: Holds | None, second: Holds | None) -> Holds | None:
     """Both conditions, of which None is always true."""
     if first is None or second is None:
         return first or second
-    return lambda touch: first(touch) and second(touch)
+    return lambda facts: first(facts) and second(facts)
 
 
 def _condition(where: Where) -> Holds:
     field, op, wanted = where.field, where.op, where.value
-    if field in {"channel", "type"}:
-        return lambda touch: _compare(op, getattr(touch, field), wanted)
 
-    def holds(touch: Touch) -> bool:
-        facts = touch.facts
+    def holds(facts: Facts | None) -> bool:
         present = facts is not None and field in facts
         if op == "exists":
             return present is bool(wanted)

@@ -1,13 +1,16 @@
 """One customer: a timeline, the standing folded from it, and what was published about it."""
 
+from collections.abc import Sequence
+
 from journey_stream.engine.fold import fall_silent, react, step
-from journey_stream.engine.head import Head
+from journey_stream.engine.head import Head, decode_row
 from journey_stream.engine.limits import Limits
+from journey_stream.engine.packing import describe, encode, pack, pack_touch, unpack_changes, winner_key
 from journey_stream.engine.plan import Plan, Reaction
 from journey_stream.engine.publication import Publisher, difference
 from journey_stream.engine.standing import Standing
-from journey_stream.engine.timeline import Timeline
-from journey_stream.engine.touches import Change, Touch, describe, pack, unpack_changes, winner_key
+from journey_stream.engine.timeline import Timeline, mark_of
+from journey_stream.engine.touches import Change, Facts, Touch
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
 
@@ -18,48 +21,77 @@ HISTORY_BYTES_MAX = 128 * 1024
 class Context:
     """What all profiles of a partition share."""
 
-    __slots__ = ("holding_ms", "limits", "plan", "publisher")
+    __slots__ = ("holding_ms", "lateness_ms", "plan", "publisher", "touchpoints_max")
 
     def __init__(self, plan: Plan, limits: Limits) -> None:
         self.plan = plan
-        self.limits = limits
+        self.lateness_ms = limits.lateness_ms
+        self.touchpoints_max = limits.touchpoints_max
         self.holding_ms = limits.holding_ms
         self.publisher = Publisher(plan)
 
 
+Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None]
+"""How a profile lies in memory: its packed head; or head, parts, checkpoint and index, where there are any."""
+
+
 class Profile(Timeline):
-    """A profile unpacked for work. `changed` says whether it has to be packed again."""
+    """A profile unpacked for work.
 
-    __slots__ = ("changed", "context", "id")
+    `changed` says whether it has to be packed again; `packed` is what it was unpacked from, None for a new one.
+    """
 
-    def __init__(self, profile_id: str, head: Head, packed: dict[int, bytes] | None, context: Context) -> None:
-        super().__init__(head, packed, context.holding_ms)
+    __slots__ = ("changed", "context", "id", "packed")
+
+    def __init__(self, profile_id: str, packed: Packed | None, context: Context) -> None:
+        if packed is None:
+            super().__init__(Head(), [], None, None, context.holding_ms)
+        elif isinstance(packed, bytes):
+            super().__init__(Head(decode_row(packed)), [], None, None, context.holding_ms)
+        else:
+            head, parts, checkpoint, index = packed
+            super().__init__(Head(decode_row(head)), list(parts), checkpoint, index, context.holding_ms)
         self.id = profile_id
         self.context = context
+        self.packed = packed
         self.changed = False
 
-    def add(self, touch: Touch, reaction: Reaction, arrived_at: int, clock: int) -> list[Decision]:
+    def add(
+        self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, arrived_at: int, clock: int
+    ) -> Sequence[Decision]:
         """Put a touchpoint into the history and decide what to publish about it."""
         head = self.head
         if clock >= head.folds_at:
-            return [*self._fold_expired(clock), *self.add(touch, reaction, arrived_at, clock)]
+            return [*self._fold_expired(clock), *self.add(reaction, at, event_id, facts, arrived_at, clock)]
+        mark = ""
         if head.held:
+            if self.parts:
+                mark = mark_of(event_id)
             # What happened longer ago may be folded, or not: to be asked about it would make chance decide.
-            held = self.find(touch.id, arrived_at - self.context.limits.lateness_ms)
+            held = self.find(event_id, mark, arrived_at - self.context.lateness_ms)
             if held is not None:
-                return self._meet_again(held, touch, clock)
-        at, standing = touch.at, head.standing
+                return self._meet_again(held, Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+        standing = head.standing
         # A step does it when no touchpoint that was folded and no silence that was decided comes after.
-        if at <= standing.silent_at or at < head.last_at or (at == head.last_at and touch.id <= head.last_id):
-            return self._place(touch, clock)
+        if at <= standing.silent_at or at < head.last_at or (at == head.last_at and event_id <= head.last_id):
+            return self._place(Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
         self.changed = True
         changes: list[Change] = []
-        react(self.context.plan, reaction, standing, touch, changes)
-        self.append(touch)
-        decisions = self._tell(changes, clock) if changes else []
-        if head.held > self.context.limits.touchpoints_max or len(head.history) > HISTORY_BYTES_MAX:
-            decisions += self._keep_within_bounds(clock)
+        react(self.context.plan, reaction, standing, at, event_id, facts, changes)
+        self.append(at, event_id, mark, pack_touch(at, event_id, reaction.channel, reaction.type, facts))
+        decisions: Sequence[Decision] = self._tell(changes, clock) if changes else ()
+        if head.held > self.context.touchpoints_max or len(head.history) > HISTORY_BYTES_MAX:
+            return [*decisions, *self._keep_within_bounds(clock)]
         return decisions
+
+    def pack(self) -> Packed:
+        """How it lies in memory from now on."""
+        head = encode(self.head.row())
+        if not self.parts and self.packed_checkpoint is None:
+            return head
+        before = self.packed
+        parts = before[1] if self.touched is None and isinstance(before, tuple) else tuple(self.parts)
+        return head, parts, self.packed_checkpoint, self.index
 
     def ring(self, clock: int) -> list[Decision]:
         """The timer rang: decide what silence and settling have brought by `clock`."""
@@ -147,7 +179,7 @@ class Profile(Timeline):
         return publisher.corrections(self, after, retracted, entered, clock)
 
     def _keep_within_bounds(self, clock: int) -> list[Decision]:
-        head, most = self.head, self.context.limits.touchpoints_max
+        head, most = self.head, self.context.touchpoints_max
         told: list[Decision] = []
         while head.parts and (head.held > most or len(head.history) > HISTORY_BYTES_MAX):
             if not head.overflow:
@@ -179,6 +211,26 @@ class Profile(Timeline):
         head.history, head.changes = pack(rest), len(rest)
         head.published = max(0, head.published - len(final))
         return self.context.publisher.news(self.id, head, untold, clock) if untold else []
+
+
+def at_rest(held: Profile | Packed) -> Packed:
+    """A profile that nobody works on. Raises TypeError for one at work."""
+    if isinstance(held, Profile):
+        raise TypeError(f"profile {held.id!r} is at work: drain the state first")
+    return held
+
+
+def head_of(packed: Packed) -> bytes:
+    """The packed head."""
+    return packed if isinstance(packed, bytes) else packed[0]
+
+
+def bytes_of(packed: Packed) -> int:
+    """The length of all state records of a profile together."""
+    if isinstance(packed, bytes):
+        return len(packed)
+    head, parts, checkpoint, _ = packed
+    return len(head) + sum(map(len, parts)) + len(checkpoint or b"")
 
 
 def _conflict(kept: Touch, lost: Touch) -> str:

@@ -27,7 +27,7 @@ class Subject(Protocol):
         """The summary of everything that is final."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Counters:
     """What happened since the partition was made; for metrics."""
 
