@@ -35,6 +35,7 @@ MODULES = (
     "worker/building.py",
     "worker/merge.py",
     "worker/murmur.py",
+    "worker/outbox.py",
     "worker/routing.py",
 )
 
