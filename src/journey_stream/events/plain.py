@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Final
 
 from journey_stream.events.body import decode_plain
-from journey_stream.events.times import to_ms
+from journey_stream.events.times import MS_MAX, SECOND_MS, to_ms
 
 _Z: Final = ord("Z")
 _ZERO: Final = ord("0")
 _POINT: Final = ord(".")
 _NOT_PLAIN: Final = -(1 << 62)
+
+_SECONDS_MAX: Final = 20_000_000_000
 
 _MINUTES_MAX: Final = 10_000
 """Most instants of a batch share a few minutes, and working out a date costs more than all the rest: remember them."""
@@ -25,7 +27,8 @@ def read_plain(value: bytes) -> tuple[dict[str, str], int] | None:
         if not value.isascii():
             value.decode()  # the decoder does not look into the fields that it skips
         touchpoint = decode_plain(value)
-        occurred_at = _instant(touchpoint.occurred_at)
+        when = touchpoint.occurred_at
+        occurred_at = _instant(when) if isinstance(when, str) else _since_epoch(when)
     except (ValueError, RecursionError):
         return None
     if occurred_at == _NOT_PLAIN:
@@ -65,6 +68,13 @@ def _instant(text: str) -> int:
         at += weight * digit
         weight //= 10  # to 0 after the milliseconds: what is finer is dropped
     return at
+
+
+def _since_epoch(number: int) -> int:
+    """Seconds up to 2e10, milliseconds beyond."""
+    if 0 <= number <= _SECONDS_MAX:
+        return number * SECOND_MS
+    return number if _SECONDS_MAX < number <= MS_MAX else _NOT_PLAIN
 
 
 def _minute(text: str) -> int:
