@@ -7,7 +7,9 @@ once per (channel, type) which memories it feeds and which rules it may fire, an
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from journey_stream.engine.predicates import Holds, both, fact_of, holds_all
+from journey_stream.churn.score import Scorer
+from journey_stream.engine.concern import Concern, concern_of
+from journey_stream.engine.predicates import Holds, any_of, both, fact_of, holds_all
 from journey_stream.engine.touches import Fact, Touch
 from journey_stream.events.log import TouchpointRecord
 from journey_stream.journey.model import ANY, Atom, Model, Pattern, Rule, Where
@@ -52,9 +54,9 @@ class Candidate(NamedTuple):
 
 
 class Reaction:
-    """All that a touchpoint of one channel and type can do."""
+    """All that a touchpoint of one channel and type can do; `concern` is None if churn risk does not read it."""
 
-    __slots__ = ("_candidates", "_moves", "fields", "moves_from", "slots")
+    __slots__ = ("_candidates", "_moves", "concern", "fields", "moves_from", "slots")
 
     def __init__(
         self,
@@ -62,11 +64,13 @@ class Reaction:
         slots: tuple[Slot, ...],
         candidates: tuple[Candidate, ...],
         moves: Callable[[int, int, int], bool],
+        concern: Concern | None,
     ) -> None:
         self.fields = fields
         self.slots = slots
         self._candidates = candidates
         self._moves = moves
+        self.concern = concern
         self.moves_from: dict[tuple[int, int], tuple[Candidate, ...]] = {}
 
     def project(self, record: TouchpointRecord) -> Touch:
@@ -98,10 +102,11 @@ class Silence(NamedTuple):
 
 
 class Plan:
-    """The compiled model. Immutable but for its look-up tables."""
+    """The compiled model and, if churn risk is scored, its parameters. Immutable but for its look-up tables."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, scorer: Scorer | None = None) -> None:
         self.model = model
+        self.scorer = scorer
         self._kinds = {kind.id: kind for kind in model.kinds}
         self._keep = _remembered(model)
         self._slots = {key: index for index, key in enumerate(self._keep)}
@@ -139,14 +144,17 @@ class Plan:
             patterns = self._patterns(kind, channel, type_)
             if patterns:
                 fields.update(w.field for p in patterns for w in (*p.where, *where) if w.field not in _STATIC)
-                matches[kind, where] = both(_any_of([holds_all(p.where) for p in patterns]), holds_all(where))
+                matches[kind, where] = both(any_of([holds_all(p.where) for p in patterns]), holds_all(where))
         slots = tuple(Slot(self._slots[key], keep, matches[key]) for key, keep in self._keep.items() if key in matches)
         candidates = tuple(
             Candidate(index, rule.to, rule.after, clauses)
             for index, rule in enumerate(self.model.rules)
             if (clauses := self._clauses(rule, matches))
         )
-        return Reaction(tuple(sorted(fields)), slots, candidates, self._may_move_by_rule)
+        concern = None if self.scorer is None else concern_of(self.scorer, channel, type_)
+        if concern is not None:
+            fields |= concern.fields
+        return Reaction(tuple(sorted(fields)), slots, candidates, self._may_move_by_rule, concern)
 
     def _may_move_by_rule(self, before: int, after: int, peak: int) -> bool:
         return self.may_move(before, after, peak, by_inactivity=False)
@@ -171,7 +179,7 @@ class Plan:
         """The patterns by which a touchpoint of this channel and type may be of this kind."""
         if kind == ANY:
             return (Pattern(None, None),)
-        return tuple(p for p in self._kinds[kind].patterns if _may_match(p, channel, type_))
+        return self._kinds[kind].patterns_for(channel, type_)
 
     def _silences_in(self, stage: int) -> tuple[Silence, ...]:
         return tuple(
@@ -179,21 +187,6 @@ class Plan:
             for index, rule in enumerate(self.model.inactivity)
             if stage in rule.stages and rule.to != stage
         )
-
-
-def _any_of(alternatives: list[Holds | None]) -> Holds | None:
-    conditions = [holds for holds in alternatives if holds is not None]
-    if len(conditions) < len(alternatives):
-        return None  # one of them always holds
-    if len(conditions) == 1:
-        return conditions[0]
-    return lambda touch: any(holds(touch) for holds in conditions)
-
-
-def _may_match(pattern: Pattern, channel: str, type_: str) -> bool:
-    return (pattern.channels is None or channel in pattern.channels) and (
-        pattern.types is None or type_ in pattern.types
-    )
 
 
 def _is_plain(atoms: tuple[Atom, ...]) -> bool:

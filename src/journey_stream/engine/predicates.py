@@ -56,6 +56,16 @@ def holds_all(where: tuple[Where, ...]) -> Holds | None:
     return lambda touch: all(holds(touch) for holds in conditions)
 
 
+def any_of(alternatives: list[Holds | None]) -> Holds | None:
+    """One of the alternatives, of which None is always true."""
+    conditions = [holds for holds in alternatives if holds is not None]
+    if len(conditions) < len(alternatives):
+        return None
+    if len(conditions) == 1:
+        return conditions[0]
+    return lambda touch: any(holds(touch) for holds in conditions)
+
+
 def both(first: Holds | None, second: Holds | None) -> Holds | None:
     """Both conditions, of which None is always true."""
     if first is None or second is None:

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
-from journey_stream.engine.head import Head
+from journey_stream.engine.head import Head, RiskHead
 from journey_stream.engine.plan import Plan
+from journey_stream.engine.risk import RiskChange
+from journey_stream.engine.risk_publication import RiskPublisher
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import Change
-from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
+from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, StageChanged
 
 Kind = Literal["entered", "retracted"]
+AnyChange = TypeVar("AnyChange", Change, RiskChange)
 _CHANGE_ID_BYTES = 16
 
 
@@ -26,6 +29,9 @@ class Subject(Protocol):
     def checkpoint(self) -> Standing:
         """The summary of everything that is final."""
 
+    def history(self) -> list[Change]:
+        """The changes since the checkpoint."""
+
 
 @dataclass(slots=True)
 class Counters:
@@ -36,16 +42,18 @@ class Counters:
     entered: int = 0
     retracted: int = 0
     timers: int = 0
+    rescored: int = 0
     beyond_allowance: int = 0
     overflows: int = 0
 
 
 class Publisher:
-    """Writes decisions about profiles in the words of one journey model."""
+    """Writes decisions about profiles in the words of one journey model, and of one set of churn parameters."""
 
     def __init__(self, plan: Plan) -> None:
         self.counters = Counters()
         self._plan = plan
+        self._risk = None if plan.scorer is None else RiskPublisher(plan.scorer)
         self._model = plan.model
         self._stages = [stage.id for stage in plan.model.stages]
         self._key = blake2b(f"{plan.model.name} {plan.model.version}".encode()).digest()
@@ -80,12 +88,35 @@ class Publisher:
             self._message("retracted", name, head, change, current=False) for change in reversed(retracted)
         ]
         decisions += [self._message("entered", name, head, change, current=change is last) for change in entered]
-        if last is None:
-            checkpoint = profile.checkpoint()
-            if checkpoint.stage >= 0:
-                last = Change(checkpoint.entered_at, checkpoint.came_from, checkpoint.stage, checkpoint.rule, None, ())
-        decisions.append(self._view(name, head, last, clock))
+        decisions.append(self._view(name, head, last or _last_final(profile), clock))
         return decisions
+
+    def risk_news(
+        self, profile_id: str, head: Head, retracted: Sequence[RiskChange], entered: Sequence[RiskChange]
+    ) -> list[Decision]:
+        """Messages about churn risk, without a view: what no longer holds, newest first, and then what is new.
+
+        The last of `entered`, if there is any, is where the customer is now only if `head.risk` says so.
+        """
+        risk, publisher = head.risk, self._risk
+        decisions: list[Decision] = []
+        if risk is None or publisher is None:
+            return decisions
+        state = risk.unpacked()
+        for change in reversed(retracted):
+            risk.revision += 1
+            decisions.append(publisher.message("retracted", profile_id, risk.revision, change, current=False))
+        for change in entered:
+            risk.revision += 1
+            current = change is entered[-1] and (change.at, change.after) == (state.since, state.band)
+            decisions.append(publisher.message("entered", profile_id, risk.revision, change, current=current))
+        return decisions
+
+    def view(self, profile: Subject, clock: int) -> ProfileChanged:
+        """The current view when no change of stage is published with it."""
+        head = profile.head
+        last = profile.history()[head.published - 1] if head.published else _last_final(profile)
+        return self._view(profile.id, head, last, clock)
 
     def _message(self, kind: Kind, profile_id: str, head: Head, change: Change, *, current: bool) -> StageChanged:
         head.revision += 1
@@ -146,10 +177,21 @@ class Publisher:
             overflow=head.overflow,
             model=self._model.name,
             model_version=self._model.version,
+            risk=None if head.risk is None else self._current_risk(head.risk),
         )
 
+    def _current_risk(self, risk: RiskHead) -> CurrentRisk | None:
+        return None if self._risk is None else self._risk.current(risk.unpacked(), risk.revision)
 
-def difference(before: Sequence[Change], after: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+
+def _last_final(profile: Subject) -> Change | None:
+    checkpoint = profile.checkpoint()
+    if checkpoint.stage < 0:
+        return None
+    return Change(checkpoint.entered_at, checkpoint.came_from, checkpoint.stage, checkpoint.rule, None, ())
+
+
+def difference(before: Sequence[AnyChange], after: Sequence[AnyChange]) -> tuple[list[AnyChange], list[AnyChange]]:
     """What has to be retracted and entered to turn one history into the other, each oldest first.
 
     Changes of one instant stand or fall together: a subscriber orders them by revision, so they are told in one go.

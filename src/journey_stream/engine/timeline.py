@@ -8,7 +8,8 @@ few hundred bytes of changelog however many touchpoints the profile holds.
 from collections.abc import Iterable, Iterator
 from zlib import crc32
 
-from journey_stream.engine.head import CHECKPOINT, Head, decode_standing
+from journey_stream.engine.head import CHECKPOINT, RISK_CHECKPOINT, Head, decode_standing
+from journey_stream.engine.risk import RiskState, decode_risk
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import NEVER, Touch, encode, pack, unpack_touches
 
@@ -126,11 +127,22 @@ class Timeline:
 
     def set_checkpoint(self, standing: Standing, last: Touch) -> None:
         """Everything up to and including `last` is folded into `standing`."""
-        packed = encode(standing)
-        self.grown += len(packed) - len(self.packed.get(CHECKPOINT, b""))
-        self.packed[CHECKPOINT] = packed
-        self.touched.add(CHECKPOINT)
+        self._keep(CHECKPOINT, encode(standing))
         self.head.folded_at, self.head.folded_id = last.at, last.id
+
+    def risk_checkpoint(self) -> RiskState:
+        """The same of churn risk; a fresh copy."""
+        packed = self.packed.get(RISK_CHECKPOINT)
+        return RiskState() if packed is None else decode_risk(packed)
+
+    def set_risk_checkpoint(self, state: RiskState) -> None:
+        """Take over the state at the checkpoint."""
+        self._keep(RISK_CHECKPOINT, encode(state))
+
+    def _keep(self, number: int, packed: bytes) -> None:
+        self.grown += len(packed) - len(self.packed.get(number, b""))
+        self.packed[number] = packed
+        self.touched.add(number)
 
     def _part(self, place: int) -> list[Touch]:
         packed = self.packed[self.head.parts[place]]

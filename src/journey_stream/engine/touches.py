@@ -6,6 +6,8 @@ garbage collector (`gc=False`): nothing in them can form a cycle, and scanning m
 the work.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 Fact = str | int | float | bool | None
@@ -48,15 +50,15 @@ _decode_changes = msgspec.msgpack.Decoder(list[Change]).decode
 
 def unpack_touches(count: int, run: bytes) -> list[Touch]:
     """The touchpoints of a run of `count` packed ones."""
-    return _decode_touches(_array_header(count) + run)
+    return _decode_touches(array_header(count) + run)
 
 
 def unpack_changes(count: int, run: bytes) -> list[Change]:
     """The changes of a run of `count` packed ones."""
-    return _decode_changes(_array_header(count) + run)
+    return _decode_changes(array_header(count) + run)
 
 
-def pack(values: list[Touch] | list[Change]) -> bytes:
+def pack(values: Iterable[msgspec.Struct]) -> bytes:
     """The run of these values."""
     return b"".join(map(encode, values))
 
@@ -72,6 +74,7 @@ def describe(touch: Touch) -> bytes:
     return msgspec.json.encode({**kept, "facts": touch.facts or {}})
 
 
-def _array_header(count: int) -> bytes:
+def array_header(count: int) -> bytes:
+    """What stands before a run of `count` values to make an array of it."""
     # MessagePack's array 32: any count, always five bytes.
     return b"\xdd" + count.to_bytes(4, "big")

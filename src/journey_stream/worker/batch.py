@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from journey_stream.engine.partition import Partition
-from journey_stream.events.decisions import ProfileChanged, Rejected, StageChanged
+from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged, StageChanged
 from journey_stream.events.log import AsOf, Source, Tick, TouchpointRecord, Unreadable, decode, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.dead_letters import DeadLetter, Header
@@ -35,6 +35,13 @@ class Caused(NamedTuple):
     record: LogRecord
 
 
+class CausedRisk(NamedTuple):
+    """The same for a change of churn risk."""
+
+    change: RiskChanged
+    record: LogRecord
+
+
 class Batch(NamedTuple):
     """What a run of log records brought about.
 
@@ -44,6 +51,7 @@ class Batch(NamedTuple):
     """
 
     changes: list[Caused]
+    risks: list[CausedRisk]
     views: dict[str, ProfileChanged]
     dead_letters: list[DeadLetter]
     changelog: list[tuple[bytes, bytes | None]]
@@ -56,10 +64,11 @@ class Batch(NamedTuple):
 class _Open:
     """A batch in the making."""
 
-    __slots__ = ("changes", "dead_letters", "kinds", "oldest_at", "views")
+    __slots__ = ("changes", "dead_letters", "kinds", "oldest_at", "risks", "views")
 
     def __init__(self) -> None:
         self.changes: list[Caused] = []
+        self.risks: list[CausedRisk] = []
         self.views: dict[str, ProfileChanged] = {}
         self.dead_letters: list[DeadLetter] = []
         self.kinds = {"touchpoint": 0, "tick": 0, "as_of": 0, "unreadable": 0}
@@ -87,7 +96,6 @@ class Processor:
     def apply(self, records: Iterable[LogRecord]) -> None:
         """Apply records in the order of the log. Those before `next_offset` were applied before and are left out."""
         batch = self._open
-        changes, views = batch.changes, batch.views
         apply = self.engine.apply
         next_offset, touchpoints, oldest_at = self.next_offset, 0, batch.oldest_at
         offset = next_offset
@@ -108,13 +116,8 @@ class Processor:
                     continue
                 else:
                     batch.kinds[_KINDS[type(decoded)]] += 1
-                for decision in apply(decoded):
-                    if isinstance(decision, StageChanged):
-                        changes.append(Caused(decision, record))
-                    elif isinstance(decision, ProfileChanged):
-                        views[decision.profile_id] = decision
-                    else:
-                        batch.dead_letters.append(self._rejected(record, decision))
+                if decisions := apply(decoded):
+                    self._take(decisions, record)
         except Exception as error:
             error.add_note(f"while applying {self._topic}[{self._partition}] offset {offset}")
             raise
@@ -122,11 +125,24 @@ class Processor:
         batch.oldest_at = oldest_at
         self.next_offset = next_offset
 
+    def _take(self, decisions: list[Decision], record: LogRecord) -> None:
+        batch = self._open
+        for decision in decisions:
+            if isinstance(decision, StageChanged):
+                batch.changes.append(Caused(decision, record))
+            elif isinstance(decision, ProfileChanged):
+                batch.views[decision.profile_id] = decision
+            elif isinstance(decision, RiskChanged):
+                batch.risks.append(CausedRisk(decision, record))
+            else:
+                batch.dead_letters.append(self._rejected(record, decision))
+
     def finish(self) -> Batch:
         """What all that was applied since the last batch brought about."""
         done, self._open = self._open, _Open()
         return Batch(
             done.changes,
+            done.risks,
             done.views,
             done.dead_letters,
             self.engine.drain_state(),

@@ -1,0 +1,48 @@
+"""Which touchpoints concern churn risk: the parameters' kinds, compiled per channel and type."""
+
+from journey_stream.churn.score import Scorer
+from journey_stream.engine.predicates import Holds, any_of, holds_all
+from journey_stream.journey.model import Pattern
+
+_STATIC = frozenset({"channel", "type"})
+
+
+class Concern:
+    """What a touchpoint of one channel and type may be to the score: the event itself, and signals by id.
+
+    `fields` are those that have to be kept of it; `event` is the condition under which it counts as the event.
+    """
+
+    __slots__ = ("event", "fields", "is_event", "signals")
+
+    def __init__(
+        self, fields: frozenset[str], is_event: bool, event: Holds | None, signals: tuple[tuple[str, Holds | None], ...]
+    ) -> None:
+        self.fields = fields
+        self.is_event = is_event
+        self.event = event
+        self.signals = signals
+
+
+def concern_of(scorer: Scorer, channel: str, type_: str) -> Concern | None:
+    """None for touchpoints that no score depends on."""
+    parameters = scorer.parameters
+    patterns: dict[str, tuple[Pattern, ...]] = {
+        kind.id: found for kind in parameters.kinds if (found := kind.patterns_for(channel, type_))
+    }
+    signals = tuple(signal for signal in parameters.signals if signal.kind in patterns)
+    is_event = parameters.event in patterns
+    if not is_event and not signals:
+        return None
+    read = {signal.kind for signal in signals} | ({parameters.event} & patterns.keys())
+    fields = {where.field for kind in read for pattern in patterns[kind] for where in pattern.where} - _STATIC
+    return Concern(
+        frozenset(fields | {"value"} if is_event else fields),
+        is_event,
+        _holds(patterns[parameters.event]) if is_event else None,
+        tuple((signal.id, _holds(patterns[signal.kind])) for signal in signals),
+    )
+
+
+def _holds(patterns: tuple[Pattern, ...]) -> Holds | None:
+    return any_of([holds_all(pattern.where) for pattern in patterns])
