@@ -89,6 +89,20 @@ def look(scorer: Scorer, summary: Summary, at: int, band: int | None) -> Look:
     return Look(score, reached, (at // HOUR_MS + 1) * HOUR_MS)
 
 
+def still_quiet(scorer: Scorer, summary: Summary, after: int, now: int, band: int) -> int | None:
+    """An instant later than `now` before which silence since `after` changes nothing, if one is sure at a look.
+
+    It lies as far ahead as the last purchase lies back, so that somebody silent for good is looked at ever more rarely.
+    None if it is not sure, or so far ahead that a search may just as well settle it.
+    """
+    reach_ms = now - summary.last
+    if not REACHES_MS[-1] <= reach_ms <= REACHES_MS[0]:
+        return None
+    constant, near = scorer.terms(summary, after)
+    until = now + reach_ms
+    return until + 1 if _stays(scorer.bands.limits(band), constant, near, scorer.terms(summary, until)[1]) else None
+
+
 def _stays(limits: tuple[float, float], constant: float, near: list[float], far: list[float]) -> bool:
     """Whether the score surely stays within the limits, given its moving terms at both ends of a span."""
     leave, enter = limits

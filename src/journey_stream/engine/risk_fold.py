@@ -6,7 +6,7 @@ The same shape as the fold of stages: both functions alter the state and append 
 from journey_stream.churn.bgnbd import logistic
 from journey_stream.churn.reasons import DIGITS
 from journey_stream.churn.score import Scorer
-from journey_stream.churn.silence import crossing_by, look, next_crossing
+from journey_stream.churn.silence import crossing_by, look, next_crossing, still_quiet
 from journey_stream.churn.summary import Before, Summary, bought, signalled
 from journey_stream.engine.concern import Concern
 from journey_stream.engine.risk import NO_BAND, RiskCause, RiskChange, RiskState
@@ -48,14 +48,21 @@ def pass_silence(scorer: Scorer, state: RiskState, until: int, changes: list[Ris
 
 
 def fall_quiet(scorer: Scorer, state: RiskState, clock: int, changes: list[RiskChange]) -> None:
-    """Apply every crossing in silence up to `clock`, and make `quiet_until` exact if that time has come."""
+    """Apply every crossing in silence up to `clock`, and move `quiet_until` on: exactly, once a crossing is near."""
     while state.quiet_until <= clock:
         if state.resume_at > LONG_AGO:
             _resume(scorer, state, changes)
             continue
         summary = state.summary
-        crossing = None if summary is None else next_crossing(scorer, summary, state.quiet_until - 1, state.band)
-        if summary is None or crossing is None:
+        if summary is None:
+            state.quiet_until = NEVER
+            return
+        sure = still_quiet(scorer, summary, state.quiet_until - 1, clock, state.band)
+        if sure is not None:
+            state.quiet_until = sure
+            return
+        crossing = next_crossing(scorer, summary, state.quiet_until - 1, state.band)
+        if crossing is None:
             state.quiet_until = NEVER
         elif crossing.at > clock:
             state.quiet_until = crossing.at

@@ -7,7 +7,7 @@ from journey_stream.churn.bands import Threshold
 from journey_stream.churn.bgnbd import BgNbd
 from journey_stream.churn.parameters import Recalibration, Weight
 from journey_stream.churn.score import Scorer
-from journey_stream.churn.silence import Crossing, crossing_by, look, next_crossing
+from journey_stream.churn.silence import Crossing, crossing_by, look, next_crossing, still_quiet
 from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from tests.unit.churn.customers import GROCERY, REGULAR, SCORER, START
@@ -77,6 +77,18 @@ def test_until_then_it_is_quiet(scorer, summary, before, silence):
     assert at < quiet_until
     found = brute_force(scorer, summary, at, band)
     assert found is None or found.at >= quiet_until
+
+
+@settings(max_examples=60)
+@given(scorers, summaries, st.integers(0, 30 * DAY_MS), st.integers(0, 40 * DAY_MS))
+def test_when_the_time_has_come_it_may_still_be_quiet_for_long(scorer, summary, silence, length):
+    after = max(summary.last, *(summary.signals or {}).values()) + silence
+    band = scorer.bands.next(None, scorer.score(summary, after))
+
+    until = still_quiet(scorer, summary, after, after + length, band)
+
+    found = brute_force(scorer, summary, after, band)
+    assert until is None or (until > after + length and (found is None or found.at >= until))
 
 
 @settings(max_examples=60)
