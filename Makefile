@@ -45,7 +45,7 @@ soak: setup ## The long fault, determinism and load tests
 bench: setup ## Speed and memory beside peers; results in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.run
 
-compile: setup ## Compile the hot path (needs a C compiler); optional, a fifth faster
+compile: setup ## Compile the hot path (needs a C compiler); optional, a third faster
 	$(BIN)/python scripts/compile.py
 
 clean-compiled: ## Go back to the sources alone

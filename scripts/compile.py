@@ -1,4 +1,4 @@
-"""Compile the hot path with mypyc, in place: about a fifth less processor time for tasks, and the same behaviour.
+"""Compile the hot path with mypyc, in place: about a third less processor time for tasks, and the same behaviour.
 
 The sources stay what they are. Python prefers a compiled module to the source beside it, so compile again after a
 change (`make compile`) or go back to the sources (`make clean-compiled`). Needs a C compiler and Python's headers.
@@ -15,12 +15,24 @@ from setuptools import setup
 SOURCE = Path(__file__).parents[1] / "src"
 # Modules that define msgspec structs stay interpreted: the structs themselves are C.
 MODULES = (
+    "churn/bands.py",
+    "churn/bgnbd.py",
+    "churn/features.py",
+    "churn/reasons.py",
+    "churn/score.py",
+    "churn/silence.py",
+    "engine/concern.py",
     "engine/fold.py",
+    "engine/head.py",
+    "engine/packing.py",
     "engine/partition.py",
     "engine/plan.py",
     "engine/predicates.py",
     "engine/profile.py",
     "engine/publication.py",
+    "engine/risk_fold.py",
+    "engine/risk_publication.py",
+    "engine/standing.py",
     "engine/timeline.py",
     "events/admission.py",
     "events/identifiers.py",
@@ -37,6 +49,8 @@ MODULES = (
 def main() -> None:
     """Build every module of MODULES beside its source."""
     os.chdir(SOURCE)
+    # Some processors can round once where the sources say twice; a score must not depend on who was compiled.
+    os.environ["CFLAGS"] = f"{os.environ.get('CFLAGS', '')} -ffp-contract=off"
     files = [f"journey_stream/{module}" for module in MODULES]
     sys.argv = ["compile", "--quiet", "build_ext", "--inplace"]
     setup(name="journey-stream-compiled", packages=[], ext_modules=mypycify(files, opt_level="3"))

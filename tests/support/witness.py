@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from journey_stream.churn.score import Scorer
+from journey_stream.engine.packing import winner_key
 from journey_stream.engine.plan import Plan
-from journey_stream.engine.touches import winner_key
+from journey_stream.engine.predicates import facts_of
+from journey_stream.engine.touches import Touch
 from journey_stream.events.decisions import Decision, ProfileChanged, RiskChanged, StageChanged
 from journey_stream.events.log import TouchpointRecord
 from journey_stream.journey.model import Model
@@ -155,7 +157,8 @@ class Truth:
         return touchpoints
 
     def _rank(self, record: TouchpointRecord) -> tuple[int, bytes]:
-        return winner_key(self._plan.reaction(record.channel, record.type).project(record))
+        facts = facts_of(record, self._plan.reaction(record.channel, record.type).fields)
+        return winner_key(Touch(record.occurred_at, record.event_id, record.channel, record.type, facts))
 
     def _settled(self, history: list[Entry], as_of: int) -> list[Entry]:
         if not any(self._settle_ms.values()):

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from journey_stream.churn.panel import Observation, Panel
 from journey_stream.churn.parameters import Parameters
-from journey_stream.engine.predicates import fact_of, holds_all
-from journey_stream.engine.touches import Touch
+from journey_stream.engine.predicates import facts_of, holds_all
 from journey_stream.events.admission import Refused, read_touchpoint
 from journey_stream.events.log import Source, TouchpointRecord, decode, encode_touchpoint
 from journey_stream.history.record import HistoryRecord
@@ -52,17 +51,13 @@ def _read(record: HistoryRecord) -> TouchpointRecord | None:
 
 def _matcher(pattern: Pattern) -> Matches:
     holds = holds_all(pattern.where)
-    fields = {where.field for where in pattern.where} - {"channel", "type"}
+    fields = {where.field for where in pattern.where}
 
     def matches(record: TouchpointRecord) -> bool:
         if pattern.channels is not None and record.channel not in pattern.channels:
             return False
         if pattern.types is not None and record.type not in pattern.types:
             return False
-        if holds is None:
-            return True
-        found = {field: fact_of(record, field) for field in fields}
-        facts = {field: fact for field, (present, fact) in found.items() if present}
-        return holds(Touch(record.occurred_at, record.event_id, record.channel, record.type, facts))
+        return holds is None or holds(facts_of(record, fields))
 
     return matches

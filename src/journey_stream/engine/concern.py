@@ -1,10 +1,8 @@
 """Which touchpoints concern churn risk: the parameters' kinds, compiled per channel and type."""
 
 from journey_stream.churn.score import Scorer
-from journey_stream.engine.predicates import Holds, any_of, holds_all
+from journey_stream.engine.predicates import Holds, any_of, holds_all, left_open, may_match
 from journey_stream.journey.model import Pattern
-
-_STATIC = frozenset({"channel", "type"})
 
 
 class Concern:
@@ -27,22 +25,30 @@ class Concern:
 def concern_of(scorer: Scorer, channel: str, type_: str) -> Concern | None:
     """None for touchpoints that no score depends on."""
     parameters = scorer.parameters
-    patterns: dict[str, tuple[Pattern, ...]] = {
-        kind.id: found for kind in parameters.kinds if (found := kind.patterns_for(channel, type_))
-    }
-    signals = tuple(signal for signal in parameters.signals if signal.kind in patterns)
+    patterns: dict[str, list[Pattern]] = {}
+    for kind in parameters.kinds:
+        found = [pattern for pattern in kind.patterns if may_match(pattern, channel, type_)]
+        if found:
+            patterns[kind.id] = found
+    signals = [signal for signal in parameters.signals if signal.kind in patterns]
     is_event = parameters.event in patterns
     if not is_event and not signals:
         return None
-    read = {signal.kind for signal in signals} | ({parameters.event} & patterns.keys())
-    fields = {where.field for kind in read for pattern in patterns[kind] for where in pattern.where} - _STATIC
+    read = {signal.kind for signal in signals}
+    fields: set[str] = set()
+    if is_event:
+        read.add(parameters.event)
+        fields.add("value")
+    for name in read:
+        for pattern in patterns[name]:
+            fields.update([where.field for where in left_open(pattern.where)])
     return Concern(
-        frozenset(fields | {"value"} if is_event else fields),
+        frozenset(fields),
         is_event,
         _holds(patterns[parameters.event]) if is_event else None,
-        tuple((signal.id, _holds(patterns[signal.kind])) for signal in signals),
+        tuple([(signal.id, _holds(patterns[signal.kind])) for signal in signals]),
     )
 
 
-def _holds(patterns: tuple[Pattern, ...]) -> Holds | None:
-    return any_of([holds_all(pattern.where) for pattern in patterns])
+def _holds(patterns: list[Pattern]) -> Holds | None:
+    return any_of([holds_all(left_open(pattern.where)) for pattern in patterns])

@@ -4,41 +4,46 @@
 at its exact instants. Both only append to `changes` and alter the standing: constant work per touchpoint.
 """
 
-from journey_stream.engine.plan import Candidate, Memory, Plan, Reaction
-from journey_stream.engine.standing import Standing
-from journey_stream.engine.touches import NEVER, Change, Touch
+from journey_stream.engine.plan import Candidate, Need, Plan, Reaction
+from journey_stream.engine.standing import Memory, Standing
+from journey_stream.engine.touches import NEVER, Change, Facts, Touch
 
 Match = tuple[int, str]
 
 
 def step(plan: Plan, standing: Standing, touch: Touch, changes: list[Change]) -> None:
     """Fold one touchpoint that comes after all that `standing` has seen."""
-    react(plan, plan.reaction(touch.channel, touch.type), standing, touch, changes)
+    react(plan, plan.reaction(touch.channel, touch.type), standing, touch.at, touch.id, touch.facts, changes)
 
 
-def react(plan: Plan, reaction: Reaction, standing: Standing, touch: Touch, changes: list[Change]) -> None:
+def react(
+    plan: Plan,
+    reaction: Reaction,
+    standing: Standing,
+    at: int,
+    event_id: str,
+    facts: Facts | None,
+    changes: list[Change],
+) -> None:
     """`step` for somebody who knows already what touchpoints of this channel and type can do."""
-    at = touch.at
     if at > standing.quiet_until:
         fall_silent(plan, standing, at, changes, inclusive=False)
-    memory: Memory = standing.memory
+    memory = standing.memory
     for slot, keep, holds in reaction.slots:
-        if holds is None or holds(touch):
+        if holds is None or holds(facts):
             matches = memory.get(slot)
             if matches is None:
-                memory[slot] = [at, touch.id]
+                memory[slot] = [at, event_id]
             elif keep == 2:
                 matches[0] = at
-                matches[1] = touch.id
+                matches[1] = event_id
             else:
-                matches += (at, touch.id)
+                matches.append(at)
+                matches.append(event_id)
                 if len(matches) > keep:
                     del matches[:2]
-    candidates = reaction.moves_from.get((standing.stage, standing.peak))
-    if candidates is None:
-        candidates = reaction.candidates(standing.stage, standing.peak)
-    for candidate in candidates:
-        evidence = evidence_for(candidate, touch, memory)
+    for candidate in reaction.candidates(standing.stage, standing.peak):
+        evidence = evidence_for(candidate, at, event_id, facts, memory)
         if evidence is not None:
             move = Change(at, standing.stage, candidate.to, candidate.rule, _since(standing), evidence)
             _move(standing, move, changes)
@@ -67,8 +72,8 @@ def next_silence(plan: Plan, standing: Standing) -> tuple[int, Change | None]:
     for silence in plan.silences[stage]:
         last = standing.memory.get(silence.slot)
         since = standing.entered_at
-        if last is not None and last[-2] > since:  # type: ignore[operator]
-            since = last[-2]  # type: ignore[assignment]
+        if last is not None and last[-2] > since:
+            since = last[-2]
         at = since + silence.nothing_for_ms
         if at < due and plan.may_move(stage, silence.to, standing.peak, by_inactivity=True):
             # Only what came after the stage was entered has broken the silence in it.
@@ -78,26 +83,34 @@ def next_silence(plan: Plan, standing: Standing) -> tuple[int, Change | None]:
     return due, found
 
 
-def evidence_for(candidate: Candidate, touch: Touch, memory: Memory) -> tuple[str, ...] | None:
+def evidence_for(
+    candidate: Candidate, at: int, event_id: str, facts: Facts | None, memory: Memory
+) -> tuple[str, ...] | None:
     """The event ids that fire a rule at this touchpoint, in time order; None if it does not fire.
 
     The touchpoint itself must be part of the evidence: a rule fires when something happens that it asks for.
     """
     for needs, holds in candidate.clauses:
         if not needs:
-            if holds is None or holds(touch):
-                return (touch.id,)
+            if holds is None or holds(facts):
+                return (event_id,)
             continue
-        matches: set[Match] = set()
-        for slot, items, within_ms in needs:
-            found = memory.get(slot)
-            if found is None or len(found) < items or (within_ms is not None and found[-items] < touch.at - within_ms):
-                break
-            matches.update(zip(found[-items::2], found[1 - items :: 2], strict=True))
-        else:
-            if (touch.at, touch.id) in matches:
-                return tuple(event_id for _, event_id in sorted(matches))
+        if _are_met(needs, at, memory):
+            matches: set[Match] = set()
+            for slot, items, _ in needs:
+                found = memory[slot]
+                matches.update(zip(found[-items::2], found[1 - items :: 2], strict=True))
+            if (at, event_id) in matches:
+                return tuple([match_id for _, match_id in sorted(matches)])
     return None
+
+
+def _are_met(needs: tuple[Need, ...], at: int, memory: Memory) -> bool:
+    for slot, items, within_ms in needs:
+        found = memory.get(slot)
+        if found is None or len(found) < items or (within_ms is not None and found[-items] < at - within_ms):
+            return False
+    return True
 
 
 def _since(standing: Standing) -> int | None:

@@ -1,37 +1,24 @@
 """The head of a profile: what is read and written with every change of it."""
 
+from typing import Final
+
 import msgspec
 
-from journey_stream.engine.risk import RiskState, decode_risk
-from journey_stream.engine.standing import Standing
+from journey_stream.engine.risk import RiskHead
+from journey_stream.engine.standing import Standing, StandingRow, standing_of
 from journey_stream.engine.touches import LONG_AGO, NEVER
 
 CHECKPOINT = 0
 """Number of the part that holds the checkpoint instead of touchpoints."""
 
-RISK_CHECKPOINT = (1 << 32) - 1
-"""Number of the part that holds the checkpoint of churn risk."""
+HeadRow = tuple[
+    int, int, int, int, int, int, str, int, int, str, int, bool, int, RiskHead | None,
+    StandingRow, int, bytes, bytes, list[int],
+]  # fmt: skip
+"""The fields of a head in the order in which it is packed."""
 
 
-class RiskHead(msgspec.Struct, array_like=True, gc=False):
-    """Churn risk in the head: `state` is a packed RiskState, which only touchpoints that concern risk need unpacked.
-
-    `quiet_until` is a copy of the state's, for the timer. `history` is the run of the `changes` changes of band since
-    the checkpoint, all of them published; `revision` counts the messages about them.
-    """
-
-    quiet_until: int = NEVER
-    revision: int = 0
-    changes: int = 0
-    history: bytes = b""
-    state: bytes = b""
-
-    def unpacked(self) -> RiskState:
-        """The state, for work; to be packed again afterwards."""
-        return decode_risk(self.state) if self.state else RiskState()
-
-
-class Head(msgspec.Struct, array_like=True, gc=False):
+class Head:
     """Instants in ms. `tail` and `history` are runs of packed touchpoints and changes.
 
     `armed`: when the profile's timer rings. `history`: the `changes` changes since the checkpoint, of which the first
@@ -41,26 +28,86 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     parameters of churn risk that the partition has seen, up to those that `risk` was scored with.
     """
 
-    armed: int = NEVER
-    revision: int = 0
-    changes: int = 0
-    published: int = 0
-    held: int = 0
-    last_at: int = LONG_AGO
-    last_id: str = ""
-    folds_at: int = NEVER
-    folded_at: int = LONG_AGO
-    folded_id: str = ""
-    next_part: int = CHECKPOINT + 1
-    overflow: bool = False
-    standing: Standing = msgspec.field(default_factory=Standing)
-    tail_count: int = 0
-    tail: bytes = b""
-    history: bytes = b""
-    parts: list[int] = []
-    generation: int = 0
-    risk: RiskHead | None = None
+    __slots__ = (
+        "armed",
+        "changes",
+        "folded_at",
+        "folded_id",
+        "folds_at",
+        "generation",
+        "held",
+        "history",
+        "last_at",
+        "last_id",
+        "next_part",
+        "overflow",
+        "parts",
+        "published",
+        "revision",
+        "risk",
+        "standing",
+        "tail",
+        "tail_count",
+    )
+
+    def __init__(self, row: HeadRow | None = None) -> None:
+        if row is None:
+            new = Standing().row()
+            first = (NEVER, 0, 0, 0, 0, LONG_AGO, "", NEVER, LONG_AGO, "", CHECKPOINT + 1, False)
+            row = (*first, 0, None, new, 0, b"", b"", [])
+        (
+            self.armed,
+            self.revision,
+            self.changes,
+            self.published,
+            self.held,
+            self.last_at,
+            self.last_id,
+            self.folds_at,
+            self.folded_at,
+            self.folded_id,
+            self.next_part,
+            self.overflow,
+            self.generation,
+            self.risk,
+            standing,
+            self.tail_count,
+            self.tail,
+            self.history,
+            self.parts,
+        ) = row
+        self.standing = standing_of(standing)
+
+    def row(self) -> HeadRow:
+        """The fields, to be packed."""
+        return (
+            self.armed,
+            self.revision,
+            self.changes,
+            self.published,
+            self.held,
+            self.last_at,
+            self.last_id,
+            self.folds_at,
+            self.folded_at,
+            self.folded_id,
+            self.next_part,
+            self.overflow,
+            self.generation,
+            self.risk,
+            self.standing.row(),
+            self.tail_count,
+            self.tail,
+            self.history,
+            self.parts,
+        )
 
 
-decode_head = msgspec.msgpack.Decoder(Head).decode
-decode_standing = msgspec.msgpack.Decoder(Standing).decode
+decode_row: Final = msgspec.msgpack.Decoder(HeadRow).decode
+"""The fields of a packed head. Raises msgspec.MsgspecError for other bytes."""
+
+
+def scheduled(packed: bytes) -> tuple[int, int]:
+    """When the timer of a packed head rings, and its generation."""
+    row = decode_row(packed)
+    return row[0], row[12]

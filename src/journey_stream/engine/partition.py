@@ -5,26 +5,27 @@ tells it. Profiles lie packed in memory and are unpacked for as long as a batch 
 keep than live objects, and nothing to the garbage collector.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
 from zlib import crc32
 
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.fold import step
-from journey_stream.engine.head import Head, decode_head
+from journey_stream.engine.head import CHECKPOINT, decode_row, scheduled
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.meta import STATE_FORMAT, Meta, decode_meta, format_of
+from journey_stream.engine.packing import encode
 from journey_stream.engine.plan import Plan
-from journey_stream.engine.profile import Context, Profile
+from journey_stream.engine.predicates import facts_of
+from journey_stream.engine.profile import Context, Packed, Profile, at_rest, bytes_of, head_of
 from journey_stream.engine.publication import Counters
 from journey_stream.engine.risk import RiskChange, RiskState
-from journey_stream.engine.risk_fold import react_to_risk
-from journey_stream.engine.timeline import INDEX
-from journey_stream.engine.touches import LONG_AGO, NEVER, Change, encode
+from journey_stream.engine.risk_fold import step_risk
+from journey_stream.engine.touches import LONG_AGO, NEVER, Change
 from journey_stream.events.decisions import Decision, Rejected
-from journey_stream.events.log import Record, TouchpointRecord
 from journey_stream.events.reasons import Reason
+from journey_stream.events.records import Content, Record, TouchpointRecord
 from journey_stream.events.times import DAY_MS, HOUR_MS, rfc3339
 from journey_stream.journey.model import Model
 
@@ -56,15 +57,19 @@ class Partition:
         self.state_bytes = 0
         self._context = Context(self.plan, self.limits)
         self._counters = self._context.publisher.counters
-        self._heads: dict[str, bytes] = {}
-        self._parts: dict[str, dict[int, bytes]] = {}
-        self._live: dict[str, Profile] = {}
+        self._lateness_ms = self.limits.lateness_ms
+        self._skew_ms = self.limits.skew_ms
+        self._profiles: dict[str, Profile | Packed] = {}
+        self._at_work: list[Profile] = []
         self._timers: list[tuple[int, str]] = []
         self._to_rescore: list[tuple[int, str]] = []
         self._rescored_from = LONG_AGO
+        self._next_timer = NEVER
         self._stored_clock = LONG_AGO
+        # After a restore: with which parameters churn risk was scored before, if they were others.
         self.parameters_before: str | None = None
-        """After a restore: with which parameters churn risk was scored before, if they were others."""
+        # Only while a restore lasts: parts by number, until the heads say in which order they come.
+        self._loose_parts: dict[str, dict[int, bytes]] = {}
 
     @property
     def counters(self) -> Counters:
@@ -74,36 +79,41 @@ class Partition:
     @property
     def profiles(self) -> int:
         """How many profiles are held."""
-        return len(self._heads) + sum(1 for profile_id in self._live if profile_id not in self._heads)
+        return len(self._profiles)
 
     def apply(self, record: Record) -> list[Decision]:
         """Decide what one record of the log changes. The decisions are to be published in this order."""
         if isinstance(record, TouchpointRecord):
-            # Before the clock moves on, so that what the touchpoint changes is not laid at the parameters' door.
-            rescored = self._rescore(record.profile_id, self.clock) if self._to_rescore else None
-            self.clock = max(self.clock, record.arrived_at)
-            decisions = self._touchpoint(record)
-            if rescored:
-                decisions = rescored + decisions
-        else:
-            decisions = []
-            self.clock = max(self.clock, record.at)
-        while self._timers and self._timers[0][0] <= self.clock:
-            decisions += self._ring(*heappop(self._timers))
-        while self._to_rescore and self._to_rescore[0][0] <= self.clock:
-            due, profile_id = heappop(self._to_rescore)
-            decisions += self._rescore(profile_id, due)
-        return decisions
+            return list(self.touchpoint(record.profile_id, record.arrived_at, record.occurred_at, record))
+        return self.time(record.at)
 
-    def _drop_stale_timers(self) -> None:
-        """A timer that was set anew for earlier leaves its old entry behind, which is dropped when many have come."""
-        if len(self._timers) > 2 * len(self._heads) + _STALE_TIMERS:
-            self.restored()
+    def touchpoint(self, profile_id: str, arrived_at: int, occurred_at: int, content: Content) -> Sequence[Decision]:
+        """`apply` for a touchpoint as it comes from the log; instants in ms."""
+        clock = self.clock
+        # Before the clock moves on, so that what the touchpoint changes is not laid at the parameters' door.
+        rescored = self._rescore(profile_id, clock) if self._to_rescore else None
+        if arrived_at > clock:
+            clock = self.clock = arrived_at
+        lateness = arrived_at - occurred_at
+        decisions: Sequence[Decision]
+        if lateness > self._lateness_ms:
+            decisions = [Rejected(Reason.TOO_LATE, _too_late(occurred_at, arrived_at, self._lateness_ms))]
+        elif -lateness > self._skew_ms:
+            decisions = [Rejected(Reason.FROM_THE_FUTURE, _from_the_future(occurred_at, arrived_at))]
+        else:
+            decisions = self._add(profile_id, arrived_at, occurred_at, content)
+        if rescored:
+            decisions = [*rescored, *decisions]
+        return decisions if clock < self._next_timer else [*decisions, *self._ring_timers()]
+
+    def time(self, at: int) -> list[Decision]:
+        """`apply` for a record that only says how late it is (ms)."""
+        self.clock = max(self.clock, at)
+        return self._ring_timers()
 
     def next_timer(self) -> int | None:
         """The clock time (ms) by which a tick is needed if the log stays quiet; it may prove to be too early."""
-        first = [timers[0][0] for timers in (self._timers, self._to_rescore) if timers]
-        return min(first) if first else None
+        return None if self._next_timer == NEVER else self._next_timer
 
     @property
     def to_rescore(self) -> int:
@@ -113,10 +123,14 @@ class Partition:
     def drain_state(self) -> list[tuple[bytes, bytes | None]]:
         """The state records that changed since the last call; None deletes a key."""
         records: list[tuple[bytes, bytes | None]] = []
-        for profile_id, profile in self._live.items():
+        for profile in self._at_work:
             if profile.changed:
-                self._pack(profile_id, profile, records)
-        self._live.clear()
+                self._profiles[profile.id] = self._pack(profile, records)
+            elif profile.packed is not None:
+                self._profiles[profile.id] = profile.packed
+            else:
+                del self._profiles[profile.id]
+        self._at_work.clear()
         self._drop_stale_timers()
         if self._stored_clock != self.clock:
             self._stored_clock = self.clock
@@ -128,34 +142,40 @@ class Partition:
         kind = key[:1]
         if kind == b"h":
             profile_id = key[1:].decode()
-            self.state_bytes += len(value or b"") - len(self._heads.pop(profile_id, b""))
+            self._profiles.pop(profile_id, None)
             if value is not None:
-                self._heads[profile_id] = value
+                self._profiles[profile_id] = value
         elif kind == b"p":
-            self._restore_part(key[5:].decode(), int.from_bytes(key[1:5], "big"), value)
+            profile_id, number = key[5:].decode(), int.from_bytes(key[1:5], "big")
+            parts = self._loose_parts.setdefault(profile_id, {})
+            parts.pop(number, None)
+            if value is not None:
+                parts[number] = value
         elif key == _META_KEY and value is not None:
             self._restore_meta(value)
 
     def restored(self) -> None:
-        """End a restore: set the timers."""
-        self._timers, self._to_rescore = [], []
-        for profile_id, packed in self._heads.items():
-            head = decode_head(packed)
-            if head.armed != NEVER:
-                self._timers.append((head.armed, profile_id))
-            if head.generation != self._context.generation and self.plan.scorer is not None:
-                self._to_rescore.append((self._rescored_from + _spread(profile_id), profile_id))
-        heapify(self._timers)
-        heapify(self._to_rescore)
+        """End a restore: put the profiles together and set the timers. Raises StateMismatch if something is missing."""
+        self.state_bytes = 0
+        for profile_id, held in self._profiles.items():
+            packed = self._put_together(profile_id, head_of(at_rest(held)))
+            self.state_bytes += bytes_of(packed)
+            self._profiles[profile_id] = packed
+        self._loose_parts.clear()
+        self._set_timers()
 
     def snapshot(self) -> Iterator[tuple[bytes, bytes]]:
         """All state records, as `restore` takes them. Nothing may wait in `drain_state`."""
-        for profile_id, head in self._heads.items():
-            yield b"h" + profile_id.encode(), head
-        for profile_id, parts in self._parts.items():
-            for number, part in parts.items():
-                if number != INDEX:
-                    yield _part_key(profile_id, number), part
+        for profile_id, held in self._profiles.items():
+            packed = at_rest(held)
+            key, head = profile_id.encode(), head_of(packed)
+            yield b"h" + key, head
+            if isinstance(packed, tuple):
+                _, parts, checkpoint, _ = packed
+                if checkpoint is not None:
+                    yield _part_key(key, CHECKPOINT), checkpoint
+                for number, part in zip(decode_row(head)[-1], parts, strict=True):
+                    yield _part_key(key, number), part
         yield _META_KEY, self._meta()
 
     def canonical(self) -> Iterator[tuple[str, bytes]]:
@@ -165,23 +185,22 @@ class Partition:
         the holding time is folded. Nothing may wait in `drain_state`.
         """
         horizon = self.clock - self.limits.holding_ms
-        for profile_id in sorted(self._heads):
-            profile = self._load(profile_id)
+        for profile_id, packed in sorted(self._profiles.items()):
+            profile = Profile(profile_id, at_rest(packed), self._context)
             checkpoint, risk, rest = profile.checkpoint(), profile.risk_checkpoint(), []
-            final, final_risk = list[Change](), list[RiskChange]()
+            final: list[Change] = []
+            final_risks: list[RiskChange] = []
             for touch in profile.touches():
                 if touch.at < horizon:
                     step(self.plan, checkpoint, touch, final)
-                    concern = self.plan.reaction(touch.channel, touch.type).concern
-                    if self.plan.scorer is not None and concern is not None:
-                        react_to_risk(self.plan.scorer, concern, risk, touch, final_risk)
+                    step_risk(self.plan, risk, touch, final_risks)
                 else:
                     rest.append(touch)
             head = profile.head
-            now = head.risk.unpacked() if head.risk is not None else RiskState()
-            risks = [_canonical_risk(risk), _canonical_risk(now), profile.risk_history()[len(final_risk) :]]
             standings = [[s.stage, s.peak, s.entered_at, sorted(s.memory.items())] for s in (checkpoint, head.standing)]
-            yield profile_id, encode([standings, rest, profile.history()[len(final) :], risks])
+            risks = [_canonical_risk(risk), _canonical_risk(profile.risk_state())]
+            histories = [profile.history()[len(final) :], profile.risk_history()[len(final_risks) :]]
+            yield profile_id, encode([standings, risks, rest, histories])
 
     def state_hash(self) -> str:
         """SHA-256 over `canonical`, in hex."""
@@ -190,45 +209,56 @@ class Partition:
             digest.update(encode([profile_id, state]))
         return digest.hexdigest()
 
-    def _touchpoint(self, record: TouchpointRecord) -> list[Decision]:
-        lateness = record.arrived_at - record.occurred_at
-        if lateness > self.limits.lateness_ms:
-            return [Rejected(Reason.TOO_LATE, _too_late(record, self.limits.lateness_ms))]
-        if -lateness > self.limits.skew_ms:
-            return [Rejected(Reason.FROM_THE_FUTURE, _from_the_future(record))]
+    def _add(self, profile_id: str, arrived_at: int, occurred_at: int, content: Content) -> Sequence[Decision]:
         self._counters.touchpoints += 1
-        profile_id = record.profile_id
-        profile = self._live.get(profile_id)
-        if profile is None:
-            profile = self._live[profile_id] = self._load(profile_id)
-        reaction = self.plan.reaction(record.channel, record.type)
-        decisions = profile.add(reaction.project(record), reaction, record.arrived_at, self.clock)
-        self._arm(profile_id, profile)
-        return decisions
-
-    def _arm(self, profile_id: str, profile: Profile) -> None:
+        event_id, channel, type_ = content.event_id, content.channel, content.type
+        reaction = self.plan.reaction(
+            channel if isinstance(channel, str) else str(channel), type_ if isinstance(type_, str) else str(type_)
+        )
+        profile = self._profile(profile_id)
+        decisions = profile.add(
+            reaction,
+            occurred_at,
+            event_id if isinstance(event_id, str) else str(event_id),
+            facts_of(content, reaction.fields) if reaction.fields else None,
+            arrived_at,
+            self.clock,
+        )
         head = profile.head
         due = head.standing.quiet_until if head.risk is None and not self.plan.settles else profile.next_due()
         if due < head.armed:
             head.armed = due
-            heappush(self._timers, (due, profile_id))
+            self._arm(due, profile_id)
+        return decisions
+
+    def _ring_timers(self) -> list[Decision]:
+        decisions: list[Decision] = []
+        timers = self._timers
+        while timers and timers[0][0] <= self.clock:
+            at, profile_id = heappop(timers)
+            decisions += self._ring(at, profile_id)
+        while self._to_rescore and self._to_rescore[0][0] <= self.clock:
+            at, profile_id = heappop(self._to_rescore)
+            decisions += self._rescore(profile_id, at)
+        self._set_next_timer()
+        return decisions
 
     def _rescore(self, profile_id: str, at: int) -> list[Decision]:
         """Go on with the new parameters of churn risk from `at` on, unless the profile does so already."""
-        profile = self._live.get(profile_id)
-        if profile is None:
-            profile = self._load(profile_id)
+        if profile_id not in self._profiles:
+            return []
+        profile = self._profile(profile_id)
         if profile.head.generation == self._context.generation:
             return []
-        self._live[profile_id] = profile
         decisions = profile.rescore(at, self.clock)
-        self._arm(profile_id, profile)
+        due = profile.next_due()
+        if due < profile.head.armed:
+            profile.head.armed = due
+            self._arm(due, profile_id)
         return decisions
 
     def _ring(self, at: int, profile_id: str) -> list[Decision]:
-        profile = self._live.get(profile_id)
-        if profile is None:
-            profile = self._live[profile_id] = self._load(profile_id)
+        profile = self._profile(profile_id)
         if profile.head.armed != at:
             return []  # an earlier timer of this profile has rung and set it anew
         self._counters.timers += 1
@@ -236,45 +266,79 @@ class Partition:
         decisions += profile.ring(self.clock)
         profile.head.armed = profile.next_due()
         if profile.head.armed != NEVER:
-            heappush(self._timers, (profile.head.armed, profile_id))
+            self._arm(profile.head.armed, profile_id)
         return decisions
 
-    def _load(self, profile_id: str) -> Profile:
-        packed = self._heads.get(profile_id)
-        head = Head(generation=self._context.generation) if packed is None else decode_head(packed)
-        return Profile(profile_id, head, self._parts.get(profile_id), self._context)
+    def _arm(self, at: int, profile_id: str) -> None:
+        heappush(self._timers, (at, profile_id))
+        self._next_timer = min(self._next_timer, at)
 
-    def _pack(self, profile_id: str, profile: Profile, records: list[tuple[bytes, bytes | None]]) -> None:
-        packed = encode(profile.head)
-        self.state_bytes += len(packed) - len(self._heads.get(profile_id, b""))
-        self._heads[profile_id] = packed
-        key = profile_id.encode()
-        records.append((b"h" + key, packed))
-        self.state_bytes += profile.grown
-        if profile.touched:
-            parts = self._parts[profile_id] = profile.packed
-            records += [(_part_key(profile_id, number), parts.get(number)) for number in sorted(profile.touched)]
+    def _set_timers(self) -> None:
+        self._timers, self._to_rescore = [], []
+        for profile_id, held in self._profiles.items():
+            armed, generation = scheduled(head_of(at_rest(held)))
+            if armed != NEVER:
+                self._timers.append((armed, profile_id))
+            if generation != self._context.generation and self.plan.scorer is not None:
+                self._to_rescore.append((self._rescored_from + _spread(profile_id), profile_id))
+        heapify(self._timers)
+        heapify(self._to_rescore)
+        self._set_next_timer()
 
-    def _restore_part(self, profile_id: str, number: int, value: bytes | None) -> None:
-        parts = self._parts.setdefault(profile_id, {})
-        self.state_bytes += len(value or b"") - len(parts.get(number, b""))
-        if value is None:
-            parts.pop(number, None)
-            if not parts:
-                del self._parts[profile_id]
-        else:
-            parts[number] = value
+    def _set_next_timer(self) -> None:
+        self._next_timer = NEVER
+        if self._timers:
+            self._next_timer = self._timers[0][0]
+        if self._to_rescore:
+            self._next_timer = min(self._next_timer, self._to_rescore[0][0])
+
+    def _drop_stale_timers(self) -> None:
+        """A timer that was set anew for earlier leaves its old entry behind, which is dropped when many have come."""
+        if len(self._timers) > 2 * len(self._profiles) + _STALE_TIMERS:
+            self._set_timers()
+
+    def _profile(self, profile_id: str) -> Profile:
+        """The profile, unpacked for work until the state is drained."""
+        found = self._profiles.get(profile_id)
+        if isinstance(found, Profile):
+            return found
+        profile = self._profiles[profile_id] = Profile(profile_id, found, self._context)
+        self._at_work.append(profile)
+        return profile
+
+    def _pack(self, profile: Profile, records: list[tuple[bytes, bytes | None]]) -> Packed:
+        packed = profile.pack()
+        head = head_of(packed)
+        self.state_bytes += len(head) + profile.grown
+        if profile.packed is not None:
+            self.state_bytes -= len(head_of(profile.packed))
+        key = profile.id.encode()
+        records.append((b"h" + key, head))
+        if profile.touched is not None:
+            records += [(_part_key(key, number), profile.part(number)) for number in sorted(profile.touched)]
+        return packed
+
+    def _put_together(self, profile_id: str, head: bytes) -> Packed:
+        """The profile that was restored: the head says which parts it has."""
+        loose = self._loose_parts.pop(profile_id, {})
+        numbers = decode_row(head)[-1]
+        missing = [number for number in numbers if number not in loose]
+        if missing:
+            raise StateMismatch(
+                f"the state of profile {profile_id!r} lacks its parts {missing}: the state was not read in full, or "
+                "records of it were deleted; start anew under an application id of its own",
+            )
+        if not numbers and CHECKPOINT not in loose:
+            return head
+        return head, tuple([loose[number] for number in numbers]), loose.get(CHECKPOINT), None
 
     def _meta(self) -> bytes:
         model = self.plan.model
         meta = Meta(STATE_FORMAT, model.fingerprint, model.name, model.version, self.clock)
-        if self.plan.scorer is not None:
-            parameters = self.plan.scorer.parameters
-            meta.churn, meta.churn_name, meta.churn_version = (
-                parameters.fingerprint,
-                parameters.name,
-                parameters.version,
-            )
+        scorer = self.plan.scorer
+        if scorer is not None:
+            meta.churn = scorer.parameters.fingerprint
+            meta.churn_name, meta.churn_version = scorer.parameters.name, scorer.parameters.version
         meta.generation, meta.rescored_from = self._context.generation, self._rescored_from
         return encode(meta)
 
@@ -300,8 +364,8 @@ class Partition:
             self._stored_clock = LONG_AGO  # to be stored, although time has not moved
 
 
-def _part_key(profile_id: str, number: int) -> bytes:
-    return b"p" + number.to_bytes(4, "big") + profile_id.encode()
+def _part_key(key: bytes, number: int) -> bytes:
+    return b"p" + number.to_bytes(4, "big") + key
 
 
 def _spread(profile_id: str) -> int:
@@ -316,16 +380,16 @@ def _canonical_risk(state: RiskState) -> list[object]:
     return [state.band, state.since, state.probability, counts, signals, evidence]
 
 
-def _too_late(record: TouchpointRecord, lateness_ms: int) -> str:
-    late = (record.arrived_at - record.occurred_at) / DAY_MS
+def _too_late(occurred_at: int, arrived_at: int, lateness_ms: int) -> str:
+    late = (arrived_at - occurred_at) / DAY_MS
     return (
-        f"occurred {_when(record.occurred_at)}, arrived {_when(record.arrived_at)}: {late:.1f} days later; "
+        f"occurred {_when(occurred_at)}, arrived {_when(arrived_at)}: {late:.1f} days later; "
         f"the lateness bound is {lateness_ms / DAY_MS:g} days"
     )
 
 
-def _from_the_future(record: TouchpointRecord) -> str:
-    return f"occurred {_when(record.occurred_at)}, but arrived {_when(record.arrived_at)}: check the producer's clock"
+def _from_the_future(occurred_at: int, arrived_at: int) -> str:
+    return f"occurred {_when(occurred_at)}, but arrived {_when(arrived_at)}: check the producer's clock"
 
 
 def _when(ms: int) -> str:

@@ -5,100 +5,94 @@ once per (channel, type) which memories it feeds and which rules it may fire, an
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.concern import Concern, concern_of
-from journey_stream.engine.predicates import Holds, any_of, both, fact_of, holds_all
-from journey_stream.engine.touches import Fact, Touch
-from journey_stream.events.log import TouchpointRecord
+from journey_stream.engine.predicates import Holds, any_of, both, holds_all, left_open, may_match, may_meet
 from journey_stream.journey.model import ANY, Atom, Model, Pattern, Rule, Where
 
 _REACTIONS_MAX = 10_000
-_STATIC = frozenset({"channel", "type"})
 
-Memory = dict[int, list[Any]]
-"""Slot to the last matches, flat: [at, id, at, id, …], oldest first."""
+Conditions = tuple[Where, ...]
+Matches = dict[tuple[str, Conditions], Holds | None]
 
+Slot = tuple[int, int, Holds | None]
+"""A memory that a touchpoint feeds: its number, the length of its flat list, and on what condition."""
 
-class Slot(NamedTuple):
-    """A memory that a touchpoint feeds: `keep` is the length of its flat list."""
+Need = tuple[int, int, int | None]
+"""One atom of a clause, (slot, items, within_ms): `items / 2` matches in the slot, the oldest that recent."""
 
-    number: int
-    keep: int
-    holds: Holds | None
-
-
-class Need(NamedTuple):
-    """One atom of a clause: at least `items / 2` matches in a slot, the oldest at most `within_ms` ago."""
-
-    slot: int
-    items: int
-    within_ms: int | None
+Clause = tuple[tuple[Need, ...], Holds | None]
+"""All of these needs; or, when there are none, this touchpoint itself if the condition holds."""
 
 
-class Clause(NamedTuple):
-    """All of `needs`; or, when there are none, this touchpoint itself if `holds`."""
-
-    needs: tuple[Need, ...]
-    holds: Holds | None
-
-
-class Candidate(NamedTuple):
+class Candidate:
     """A rule that a touchpoint of some channel and type may fire."""
 
-    rule: int
-    to: int
-    after: frozenset[int] | None
-    clauses: tuple[Clause, ...]
+    __slots__ = ("after", "clauses", "rule", "to")
+
+    def __init__(self, rule: int, to: int, after: frozenset[int] | None, clauses: tuple[Clause, ...]) -> None:
+        self.rule = rule
+        self.to = to
+        self.after = after
+        self.clauses = clauses
 
 
 class Reaction:
-    """All that a touchpoint of one channel and type can do; `concern` is None if churn risk does not read it."""
+    """All that a touchpoint of one channel and type can do; `fields` are those that are read of it.
 
-    __slots__ = ("_candidates", "_moves", "concern", "fields", "moves_from", "slots")
+    `concern` is None if no score of churn risk depends on it.
+    """
+
+    __slots__ = ("_candidates", "_found", "_may_move", "_stages", "channel", "concern", "fields", "slots", "type")
 
     def __init__(
         self,
+        channel: str,
+        type_: str,
         fields: tuple[str, ...],
         slots: tuple[Slot, ...],
         candidates: tuple[Candidate, ...],
-        moves: Callable[[int, int, int], bool],
+        stages: int,
+        may_move: Callable[[int, int, int], bool],
         concern: Concern | None,
     ) -> None:
+        self.channel = channel
+        self.type = type_
         self.fields = fields
         self.slots = slots
         self._candidates = candidates
-        self._moves = moves
+        self._may_move = may_move
         self.concern = concern
-        self.moves_from: dict[tuple[int, int], tuple[Candidate, ...]] = {}
-
-    def project(self, record: TouchpointRecord) -> Touch:
-        """Keep of a touchpoint what the rules for its channel and type read."""
-        facts: dict[str, Fact] | None = None
-        if self.fields:
-            found = [(field, fact_of(record, field)) for field in self.fields]
-            facts = {field: fact for field, (present, fact) in found if present} or None
-        return Touch(record.occurred_at, record.event_id, record.channel, record.type, facts)
+        self._stages = stages
+        # A place for each stage and peak, from -1 on.
+        self._found: list[tuple[Candidate, ...] | None] = [None] * (stages + 1) ** 2
 
     def candidates(self, stage: int, peak: int) -> tuple[Candidate, ...]:
         """The rules, in priority order, that may move a customer from `stage` who has been as far as `peak`."""
-        found = tuple(
-            c
-            for c in self._candidates
-            if c.to != stage and (c.after is None or stage in c.after) and self._moves(stage, c.to, peak)
-        )
-        self.moves_from[stage, peak] = found
+        place = (stage + 1) * (self._stages + 1) + peak + 1
+        found = self._found[place]
+        if found is None:
+            found = self._found[place] = tuple(
+                [
+                    c
+                    for c in self._candidates
+                    if c.to != stage and (c.after is None or stage in c.after) and self._may_move(stage, c.to, peak)
+                ]
+            )
         return found
 
 
-class Silence(NamedTuple):
+class Silence:
     """An inactivity rule as seen from one stage; `slot` remembers the last touchpoint that breaks the silence."""
 
-    code: int
-    slot: int
-    nothing_for_ms: int
-    to: int
+    __slots__ = ("code", "nothing_for_ms", "slot", "to")
+
+    def __init__(self, code: int, slot: int, nothing_for_ms: int, to: int) -> None:
+        self.code = code
+        self.slot = slot
+        self.nothing_for_ms = nothing_for_ms
+        self.to = to
 
 
 class Plan:
@@ -110,7 +104,8 @@ class Plan:
         self._kinds = {kind.id: kind for kind in model.kinds}
         self._keep = _remembered(model)
         self._slots = {key: index for index, key in enumerate(self._keep)}
-        self._reactions: dict[tuple[str, str], Reaction] = {}
+        self._reactions: dict[str, dict[str, Reaction]] = {}
+        self._compiled = 0
         self.settle_ms = tuple(stage.settle_ms for stage in model.stages)
         self.settles = any(self.settle_ms)
         # Index -1, a customer without a stage, is the last entry: nothing is silent before the first touchpoint.
@@ -119,14 +114,11 @@ class Plan:
             (),
         )
 
-    def reaction(self, channel: str, kind: str) -> Reaction:
+    def reaction(self, channel: str, type_: str) -> Reaction:
         """What a touchpoint of this channel and type can do."""
-        found = self._reactions.get((channel, kind))
-        if found is None:
-            if len(self._reactions) >= _REACTIONS_MAX:
-                self._reactions.clear()  # a producer that makes up types must not fill the memory
-            found = self._reactions[channel, kind] = self._compile(channel, kind)
-        return found
+        of_channel = self._reactions.get(channel)
+        found = None if of_channel is None else of_channel.get(type_)
+        return self._compile(channel, type_) if found is None else found
 
     def may_move(self, before: int, after: int, peak: int, by_inactivity: bool) -> bool:
         """The model's policy of moves; -1 stands for no stage."""
@@ -138,48 +130,58 @@ class Plan:
         )
 
     def _compile(self, channel: str, type_: str) -> Reaction:
-        matches: dict[tuple[str, tuple[Where, ...]], Holds | None] = {}
+        matches: Matches = {}
         fields: set[str] = set()
         for kind, where in self._all_matchers():
-            patterns = self._patterns(kind, channel, type_)
+            patterns = self._patterns(kind, where, channel, type_)
             if patterns:
-                fields.update(w.field for p in patterns for w in (*p.where, *where) if w.field not in _STATIC)
-                matches[kind, where] = both(any_of([holds_all(p.where) for p in patterns]), holds_all(where))
-        slots = tuple(Slot(self._slots[key], keep, matches[key]) for key, keep in self._keep.items() if key in matches)
+                fields.update(w.field for p in patterns for w in left_open(p.where + where))
+                found = any_of([holds_all(left_open(p.where)) for p in patterns])
+                matches[kind, where] = both(found, holds_all(left_open(where)))
+        slots = tuple((self._slots[key], keep, matches[key]) for key, keep in self._keep.items() if key in matches)
         candidates = tuple(
             Candidate(index, rule.to, rule.after, clauses)
             for index, rule in enumerate(self.model.rules)
             if (clauses := self._clauses(rule, matches))
         )
+        if self._compiled >= _REACTIONS_MAX:  # a producer that makes up types must not fill the memory
+            self._reactions.clear()
+            self._compiled = 0
+        self._compiled += 1
         concern = None if self.scorer is None else concern_of(self.scorer, channel, type_)
         if concern is not None:
             fields |= concern.fields
-        return Reaction(tuple(sorted(fields)), slots, candidates, self._may_move_by_rule, concern)
+        read, stages = tuple(sorted(fields)), len(self.model.stages)
+        reaction = Reaction(channel, type_, read, slots, candidates, stages, self._may_move_by_rule, concern)
+        self._reactions.setdefault(channel, {})[type_] = reaction
+        return reaction
 
     def _may_move_by_rule(self, before: int, after: int, peak: int) -> bool:
         return self.may_move(before, after, peak, by_inactivity=False)
 
-    def _clauses(self, rule: Rule, matches: dict[tuple[str, tuple[Where, ...]], Holds | None]) -> tuple[Clause, ...]:
-        found = []
+    def _clauses(self, rule: Rule, matches: Matches) -> tuple[Clause, ...]:
+        found: list[Clause] = []
         for atoms in rule.clauses:
             if not any((atom.kind, atom.where) in matches for atom in atoms):
                 continue
             if _is_plain(atoms):
-                found.append(Clause((), matches[atoms[0].kind, atoms[0].where]))
+                found.append(((), matches[atoms[0].kind, atoms[0].where]))
             else:
-                needs = (Need(self._slots[a.kind, a.where], 2 * a.count, a.within_ms) for a in atoms)
-                found.append(Clause(tuple(needs), None))
+                needs = [(self._slots[a.kind, a.where], 2 * a.count, a.within_ms) for a in atoms]
+                found.append((tuple(needs), None))
         return tuple(found)
 
-    def _all_matchers(self) -> set[tuple[str, tuple[Where, ...]]]:
+    def _all_matchers(self) -> set[tuple[str, Conditions]]:
         atoms = {(a.kind, a.where) for rule in self.model.rules for clause in rule.clauses for a in clause}
         return atoms | {(rule.kind, rule.where) for rule in self.model.inactivity}
 
-    def _patterns(self, kind: str, channel: str, type_: str) -> tuple[Pattern, ...]:
-        """The patterns by which a touchpoint of this channel and type may be of this kind."""
+    def _patterns(self, kind: str, where: Conditions, channel: str, type_: str) -> tuple[Pattern, ...]:
+        """The patterns by which a touchpoint of this channel and type may be of this kind and meet the conditions."""
+        if not may_meet(where, channel, type_):
+            return ()
         if kind == ANY:
             return (Pattern(None, None),)
-        return self._kinds[kind].patterns_for(channel, type_)
+        return tuple(p for p in self._kinds[kind].patterns if may_match(p, channel, type_))
 
     def _silences_in(self, stage: int) -> tuple[Silence, ...]:
         return tuple(
@@ -194,9 +196,9 @@ def _is_plain(atoms: tuple[Atom, ...]) -> bool:
     return len(atoms) == 1 and atoms[0].count == 1
 
 
-def _remembered(model: Model) -> dict[tuple[str, tuple[Where, ...]], int]:
+def _remembered(model: Model) -> dict[tuple[str, Conditions], int]:
     """What the fold must remember, and how long its flat list may grow."""
-    keep: dict[tuple[str, tuple[Where, ...]], int] = {}
+    keep: dict[tuple[str, Conditions], int] = {}
     for rule in model.rules:
         for atoms in rule.clauses:
             for atom in () if _is_plain(atoms) else atoms:

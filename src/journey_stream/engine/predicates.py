@@ -1,17 +1,20 @@
 """Conditions on the fields of a touchpoint, as functions."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from journey_stream.engine.touches import Fact, Touch
-from journey_stream.events.log import TouchpointRecord
-from journey_stream.journey.model import Where
+from journey_stream.engine.touches import Fact, Facts
+from journey_stream.events.records import Content
+from journey_stream.journey.model import Pattern, Where
 
-Holds = Callable[[Touch], bool]
+Holds = Callable[[Facts | None], bool]
+"""A condition on the facts of a touchpoint; None stands for no facts."""
 
 _TEXT_MAX = 512
+_TEXTS = frozenset({"campaign", "channel", "type"})
 _INT_MAX = 1 << 63
+_DECIDED = frozenset({"channel", "type"})
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "gte": operator.ge,
@@ -21,7 +24,13 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def fact_of(record: TouchpointRecord, field: str) -> tuple[bool, Fact]:
+def facts_of(content: Content, fields: Iterable[str]) -> Facts | None:
+    """Those of the fields that a touchpoint has; None for none."""
+    found = [(field, fact_of(content, field)) for field in fields]
+    return {field: fact for field, (present, fact) in found if present} or None
+
+
+def fact_of(content: Content, field: str) -> tuple[bool, Fact]:
     """Whether a touchpoint has the field, and its value.
 
     A value that no condition can compare (an object, a list, a text of more than 512 characters) is present but None,
@@ -29,11 +38,13 @@ def fact_of(record: TouchpointRecord, field: str) -> tuple[bool, Fact]:
     """
     value: Any
     if field.startswith("properties."):
-        value = record.properties
+        value = content.properties
         for part in field.split(".")[1:]:
             value = value.get(part) if isinstance(value, dict) else None
     else:
-        value = getattr(record, field)
+        value = getattr(content, field)
+        if field in _TEXTS and isinstance(value, int):
+            value = str(value)
     if value is None:
         return False, None
     if isinstance(value, str):
@@ -53,33 +64,50 @@ def holds_all(where: tuple[Where, ...]) -> Holds | None:
         return None
     if len(conditions) == 1:
         return conditions[0]
-    return lambda touch: all(holds(touch) for holds in conditions)
+    return lambda facts: all(holds(facts) for holds in conditions)
 
 
 def any_of(alternatives: list[Holds | None]) -> Holds | None:
-    """One of the alternatives, of which None is always true."""
+    """One of the alternatives, of which None always holds."""
     conditions = [holds for holds in alternatives if holds is not None]
     if len(conditions) < len(alternatives):
         return None
     if len(conditions) == 1:
         return conditions[0]
-    return lambda touch: any(holds(touch) for holds in conditions)
+    return lambda facts: any(holds(facts) for holds in conditions)
 
 
 def both(first: Holds | None, second: Holds | None) -> Holds | None:
     """Both conditions, of which None is always true."""
     if first is None or second is None:
         return first or second
-    return lambda touch: first(touch) and second(touch)
+    return lambda facts: first(facts) and second(facts)
+
+
+def may_match(pattern: Pattern, channel: str, type_: str) -> bool:
+    """Whether touchpoints of this channel and type match if they meet the conditions that are left open."""
+    return (
+        (pattern.channels is None or channel in pattern.channels)
+        and (pattern.types is None or type_ in pattern.types)
+        and may_meet(pattern.where, channel, type_)
+    )
+
+
+def may_meet(where: tuple[Where, ...], channel: str, type_: str) -> bool:
+    """Whether the conditions on channel and type, which are decided here once and for all, hold."""
+    holds = holds_all(tuple(w for w in where if w.field in _DECIDED))
+    return holds is None or holds({"channel": channel, "type": type_})
+
+
+def left_open(where: tuple[Where, ...]) -> tuple[Where, ...]:
+    """The conditions that every touchpoint of a channel and type decides anew."""
+    return tuple(w for w in where if w.field not in _DECIDED)
 
 
 def _condition(where: Where) -> Holds:
     field, op, wanted = where.field, where.op, where.value
-    if field in {"channel", "type"}:
-        return lambda touch: _compare(op, getattr(touch, field), wanted)
 
-    def holds(touch: Touch) -> bool:
-        facts = touch.facts
+    def holds(facts: Facts | None) -> bool:
         present = facts is not None and field in facts
         if op == "exists":
             return present is bool(wanted)

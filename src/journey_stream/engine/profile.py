@@ -1,16 +1,19 @@
 """One customer: a timeline, the standing folded from it, and what was published about it."""
 
+from collections.abc import Sequence
+
 from journey_stream.engine.concern import Concern
 from journey_stream.engine.fold import fall_silent, react, step
-from journey_stream.engine.head import Head, RiskHead
+from journey_stream.engine.head import Head, decode_row
 from journey_stream.engine.limits import Limits
+from journey_stream.engine.packing import describe, encode, pack, pack_touch, unpack_changes, winner_key
 from journey_stream.engine.plan import Plan, Reaction
 from journey_stream.engine.publication import Publisher, difference
-from journey_stream.engine.risk import RiskChange, RiskState, unpack_risk_changes
-from journey_stream.engine.risk_fold import fall_quiet, react_to_risk
+from journey_stream.engine.risk import RiskChange, RiskHead, RiskState, unpack_risk_changes, unpack_state
+from journey_stream.engine.risk_fold import fall_quiet, react_to_risk, step_risk
 from journey_stream.engine.standing import Standing
-from journey_stream.engine.timeline import Timeline
-from journey_stream.engine.touches import LONG_AGO, Change, Touch, describe, encode, pack, unpack_changes, winner_key
+from journey_stream.engine.timeline import Timeline, mark_of
+from journey_stream.engine.touches import LONG_AGO, Change, Facts, Touch
 from journey_stream.events.decisions import Decision, ProfileChanged, Rejected
 from journey_stream.events.reasons import Reason
 
@@ -21,58 +24,86 @@ HISTORY_BYTES_MAX = 128 * 1024
 class Context:
     """What all profiles of a partition share. `generation` is the head's for the churn parameters in use."""
 
-    __slots__ = ("generation", "holding_ms", "limits", "plan", "publisher")
+    __slots__ = ("generation", "holding_ms", "lateness_ms", "plan", "publisher", "touchpoints_max")
 
     def __init__(self, plan: Plan, limits: Limits) -> None:
         self.plan = plan
-        self.limits = limits
+        self.lateness_ms = limits.lateness_ms
+        self.touchpoints_max = limits.touchpoints_max
         self.holding_ms = limits.holding_ms
         self.publisher = Publisher(plan)
         self.generation = 0
 
 
+Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None]
+"""How a profile lies in memory: its packed head; or head, parts, checkpoint and index, where there are any."""
+
+
 class Profile(Timeline):
-    """A profile unpacked for work. `changed` says whether it has to be packed again."""
+    """A profile unpacked for work.
 
-    __slots__ = ("changed", "context", "id")
+    `changed` says whether it has to be packed again; `packed` is what it was unpacked from, None for a new one.
+    """
 
-    def __init__(self, profile_id: str, head: Head, packed: dict[int, bytes] | None, context: Context) -> None:
-        super().__init__(head, packed, context.holding_ms)
+    __slots__ = ("changed", "context", "id", "packed")
+
+    def __init__(self, profile_id: str, packed: Packed | None, context: Context) -> None:
+        if packed is None:
+            super().__init__(Head(), [], None, None, context.holding_ms)
+            self.head.generation = context.generation
+        elif isinstance(packed, bytes):
+            super().__init__(Head(decode_row(packed)), [], None, None, context.holding_ms)
+        else:
+            head, parts, checkpoint, index = packed
+            super().__init__(Head(decode_row(head)), list(parts), checkpoint, index, context.holding_ms)
         self.id = profile_id
         self.context = context
+        self.packed = packed
         self.changed = False
 
-    def add(self, touch: Touch, reaction: Reaction, arrived_at: int, clock: int) -> list[Decision]:
+    def add(
+        self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, arrived_at: int, clock: int
+    ) -> Sequence[Decision]:
         """Put a touchpoint into the history and decide what to publish about it."""
         head = self.head
         if clock >= head.folds_at:
-            return [*self._fold_expired(clock), *self.add(touch, reaction, arrived_at, clock)]
+            return [*self._fold_expired(clock), *self.add(reaction, at, event_id, facts, arrived_at, clock)]
+        mark = ""
         if head.held:
+            if self.parts:
+                mark = mark_of(event_id)
             # What happened longer ago may be folded, or not: to be asked about it would make chance decide.
-            held = self.find(touch.id, arrived_at - self.context.limits.lateness_ms)
+            held = self.find(event_id, mark, arrived_at - self.context.lateness_ms)
             if held is not None:
-                return self._meet_again(held, touch, clock)
-        at, standing = touch.at, head.standing
+                return self._meet_again(held, Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+        standing = head.standing
         # A step does it when no touchpoint that was folded and no silence that was decided comes after.
-        if at <= standing.silent_at or at < head.last_at or (at == head.last_at and touch.id <= head.last_id):
-            return self._place(touch, clock)
-        told: list[Decision] = []
+        if at <= standing.silent_at or at < head.last_at or (at == head.last_at and event_id <= head.last_id):
+            return self._place(Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+        told: list[Decision] | None = None
         if reaction.concern is not None:
-            risk = self._risk()
-            state = risk.unpacked()
-            if at <= state.silent_at:
-                return self._place(touch, clock)
-            told = self._step_risk(risk, state, touch, reaction.concern)
+            told = self._step_risk(reaction.concern, at, event_id, facts)
+            if told is None:
+                return self._place(Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
         self.changed = True
         changes: list[Change] = []
-        react(self.context.plan, reaction, standing, touch, changes)
-        self.append(touch)
-        decisions = self._tell(changes, clock) if changes else []
+        react(self.context.plan, reaction, standing, at, event_id, facts, changes)
+        self.append(at, event_id, mark, pack_touch(at, event_id, reaction.channel, reaction.type, facts))
+        decisions: Sequence[Decision] = self._tell(changes, clock) if changes else ()
         if told:
             decisions = self._with_view(told, decisions, clock)
-        if head.held > self.context.limits.touchpoints_max or self._history_bytes() > HISTORY_BYTES_MAX:
-            decisions += self._keep_within_bounds(clock)
+        if head.held > self.context.touchpoints_max or self._history_bytes() > HISTORY_BYTES_MAX:
+            return [*decisions, *self._keep_within_bounds(clock)]
         return decisions
+
+    def pack(self) -> Packed:
+        """How it lies in memory from now on."""
+        head = encode(self.head.row())
+        if not self.parts and self.packed_checkpoint is None:
+            return head
+        before = self.packed
+        parts = before[1] if self.touched is None and isinstance(before, tuple) else tuple(self.parts)
+        return head, parts, self.packed_checkpoint, self.index
 
     def ring(self, clock: int) -> list[Decision]:
         """The timer rang: decide what silence and settling have brought by `clock`."""
@@ -107,13 +138,18 @@ class Profile(Timeline):
         risk = self.head.risk
         return [] if risk is None else unpack_risk_changes(risk.changes, risk.history)
 
+    def risk_state(self) -> RiskState:
+        """Where the customer is; a fresh copy."""
+        risk = self.head.risk
+        return RiskState() if risk is None else unpack_state(risk.state)
+
     def rescore(self, at: int, clock: int) -> list[Decision]:
         """Go on with other parameters of churn risk from `at` on; what was published up to there is final."""
         head = self.head
         self.changed = True
         head.generation = self.context.generation
         risk = self._risk()
-        former, checkpoint = risk.unpacked(), self.risk_checkpoint()
+        former, checkpoint = self.risk_state(), self.risk_checkpoint()
         checkpoint.band, checkpoint.since, checkpoint.probability = former.band, former.since, former.probability
         # A producer's fast clock may have put the last change a little ahead of `at`.
         checkpoint.resume_at = checkpoint.quiet_until = max(at, former.since)
@@ -121,7 +157,7 @@ class Profile(Timeline):
         self.set_risk_checkpoint(checkpoint)
         risk.history, risk.changes = b"", 0
         self.context.publisher.counters.rescored += 1
-        return self._with_view(self._refold_risk(clock), [], clock)
+        return list(self._with_view(self._refold_risk(clock), [], clock))
 
     def _tell(self, changes: list[Change], clock: int) -> list[Decision]:
         """Add changes to the history, and publish of it what has settled."""
@@ -140,27 +176,33 @@ class Profile(Timeline):
     def _risk(self) -> RiskHead:
         risk = self.head.risk
         if risk is None:
-            risk = self.head.risk = RiskHead()
+            self.head.risk = risk = RiskHead()
         return risk
 
-    def _step_risk(self, risk: RiskHead, state: RiskState, touch: Touch, concern: Concern) -> list[Decision]:
-        scorer = self.context.plan.scorer
+    def _step_risk(self, concern: Concern, at: int, event_id: str, facts: Facts | None) -> list[Decision] | None:
+        """Messages about risk, without a view; None if silence that was decided comes after the touchpoint."""
+        scorer, risk = self.context.plan.scorer, self._risk()
         if scorer is None:
             return []
+        state = unpack_state(risk.state)
+        if at <= state.silent_at:
+            return None
         changes: list[RiskChange] = []
-        react_to_risk(scorer, concern, state, touch, changes)
+        react_to_risk(scorer, concern, state, at, event_id, facts, changes)
         return self._tell_risk(risk, state, changes)
 
     def _pass_time(self, risk: RiskHead, clock: int) -> list[Decision]:
         scorer = self.context.plan.scorer
         if scorer is None:
             return []
-        state, changes = risk.unpacked(), list[RiskChange]()
+        state = unpack_state(risk.state)
+        changes: list[RiskChange] = []
         fall_quiet(scorer, state, clock, changes)
         return self._tell_risk(risk, state, changes)
 
     def _tell_risk(self, risk: RiskHead, state: RiskState, changes: list[RiskChange]) -> list[Decision]:
-        risk.state, risk.quiet_until = encode(state), state.quiet_until
+        risk.state = encode(state)
+        risk.quiet_until = state.quiet_until
         if not changes:
             return []
         risk.history += pack(changes)
@@ -170,26 +212,29 @@ class Profile(Timeline):
     def _refold_risk(self, clock: int) -> list[Decision]:
         """Fold what concerns churn risk again, and tell the difference."""
         plan = self.context.plan
-        scorer, risk = plan.scorer, self._risk()
-        if scorer is None:
+        if plan.scorer is None:
             return []
-        before, state, after = self.risk_history(), self.risk_checkpoint(), list[RiskChange]()
+        risk, before, state = self._risk(), self.risk_history(), self.risk_checkpoint()
+        after: list[RiskChange] = []
         for touch in self.touches():
-            concern = plan.reaction(touch.channel, touch.type).concern
-            if concern is not None:
-                react_to_risk(scorer, concern, state, touch, after)
-        fall_quiet(scorer, state, clock, after)
+            step_risk(plan, state, touch, after)
+        fall_quiet(plan.scorer, state, clock, after)
         risk.state, risk.quiet_until = encode(state), state.quiet_until
         risk.history, risk.changes = pack(after), len(after)
-        return self.context.publisher.risk_news(self.id, self.head, *difference(before, after))
+        retracted, entered = difference(before, after)
+        return self.context.publisher.risk_news(self.id, self.head, retracted, entered)
 
-    def _with_view(self, risk: list[Decision], stages: list[Decision], clock: int) -> list[Decision]:
+    def _with_view(self, risk: list[Decision], stages: Sequence[Decision], clock: int) -> Sequence[Decision]:
         """Both in one go, with one view at the end."""
         if not risk:
             return stages
         if stages and isinstance(stages[-1], ProfileChanged):
-            stages.pop()
+            stages = stages[:-1]
         return [*stages, *risk, self.context.publisher.view(self, clock)]
+
+    def _history_bytes(self) -> int:
+        risk = self.head.risk
+        return len(self.head.history) + (0 if risk is None else len(risk.history))
 
     def _place(self, touch: Touch, clock: int) -> list[Decision]:
         """Put a late touchpoint where it belongs and fold again."""
@@ -197,7 +242,7 @@ class Profile(Timeline):
             return self._final()
         self.changed = True
         self.insert(touch)
-        return [*self._refold(clock, touch), *self._keep_within_bounds(clock)]
+        return [*self._refold(clock, touch, None), *self._keep_within_bounds(clock)]
 
     def _final(self) -> list[Decision]:
         if self.head.overflow:
@@ -220,17 +265,19 @@ class Profile(Timeline):
         self.remove(held)
         self.insert(touch)
         displaced = Rejected(Reason.CONFLICTING_DUPLICATE, _conflict(touch, held), describe(held))
-        return [displaced, *self._refold(clock, held, touch)]
+        return [displaced, *self._refold(clock, touch, held)]
 
-    def _refold(self, clock: int, *moved: Touch) -> list[Decision]:
+    def _refold(self, clock: int, came: Touch, went: Touch | None) -> Sequence[Decision]:
         """Fold the whole timeline from the checkpoint on, and publish the difference to what was published.
 
-        `moved` are the touchpoints that came or went: if none of them concerns churn risk, that is left alone.
+        If neither the touchpoint that came nor the one that went concerns churn risk, that is left alone.
         """
-        plan = self.context.plan
-        concerned = any(plan.reaction(touch.channel, touch.type).concern is not None for touch in moved)
+        concerned = self._concerns(came) or (went is not None and self._concerns(went))
         risk = self._refold_risk(clock) if concerned else []
         return self._with_view(risk, self._refold_stages(clock), clock)
+
+    def _concerns(self, touch: Touch) -> bool:
+        return self.context.plan.reaction(touch.channel, touch.type).concern is not None
 
     def _refold_stages(self, clock: int) -> list[Decision]:
         head, publisher = self.head, self.context.publisher
@@ -249,7 +296,7 @@ class Profile(Timeline):
         return publisher.corrections(self, after, retracted, entered, clock)
 
     def _keep_within_bounds(self, clock: int) -> list[Decision]:
-        head, most = self.head, self.context.limits.touchpoints_max
+        head, most = self.head, self.context.touchpoints_max
         told: list[Decision] = []
         while head.parts and (head.held > most or self._history_bytes() > HISTORY_BYTES_MAX):
             if not head.overflow:
@@ -257,10 +304,6 @@ class Profile(Timeline):
                 self.context.publisher.counters.overflows += 1
             told += self._fold_oldest(clock)
         return told
-
-    def _history_bytes(self) -> int:
-        risk = self.head.risk
-        return len(self.head.history) + (0 if risk is None else len(risk.history))
 
     def _fold_expired(self, clock: int) -> list[Decision]:
         self.changed = True
@@ -292,15 +335,34 @@ class Profile(Timeline):
         plan, risk = self.context.plan, self.head.risk
         if risk is None or plan.scorer is None:
             return
-        checkpoint, final = self.risk_checkpoint(), list[RiskChange]()
+        checkpoint = self.risk_checkpoint()
+        final: list[RiskChange] = []
         for touch in touches:
-            concern = plan.reaction(touch.channel, touch.type).concern
-            if concern is not None:
-                react_to_risk(plan.scorer, concern, checkpoint, touch, final)
+            step_risk(plan, checkpoint, touch, final)
         self.set_risk_checkpoint(checkpoint)
         if final:
             rest = self.risk_history()[len(final) :]
             risk.history, risk.changes = pack(rest), len(rest)
+
+
+def at_rest(held: Profile | Packed) -> Packed:
+    """A profile that nobody works on. Raises TypeError for one at work."""
+    if isinstance(held, Profile):
+        raise TypeError(f"profile {held.id!r} is at work: drain the state first")
+    return held
+
+
+def head_of(packed: Packed) -> bytes:
+    """The packed head."""
+    return packed if isinstance(packed, bytes) else packed[0]
+
+
+def bytes_of(packed: Packed) -> int:
+    """The length of all state records of a profile together."""
+    if isinstance(packed, bytes):
+        return len(packed)
+    head, parts, checkpoint, _ = packed
+    return len(head) + sum(map(len, parts)) + len(checkpoint or b"")
 
 
 def _conflict(kept: Touch, lost: Touch) -> str:

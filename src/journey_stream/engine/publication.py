@@ -7,9 +7,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, Protocol, TypeVar
 
-from journey_stream.engine.head import Head, RiskHead
+from journey_stream.engine.head import Head
 from journey_stream.engine.plan import Plan
-from journey_stream.engine.risk import RiskChange
+from journey_stream.engine.risk import RiskChange, RiskHead, unpack_state
 from journey_stream.engine.risk_publication import RiskPublisher
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import Change
@@ -33,7 +33,7 @@ class Subject(Protocol):
         """The changes since the checkpoint."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Counters:
     """What happened since the partition was made; for metrics."""
 
@@ -102,7 +102,7 @@ class Publisher:
         decisions: list[Decision] = []
         if risk is None or publisher is None:
             return decisions
-        state = risk.unpacked()
+        state = unpack_state(risk.state)
         for change in reversed(retracted):
             risk.revision += 1
             decisions.append(publisher.message("retracted", profile_id, risk.revision, change, current=False))
@@ -181,7 +181,7 @@ class Publisher:
         )
 
     def _current_risk(self, risk: RiskHead) -> CurrentRisk | None:
-        return None if self._risk is None else self._risk.current(risk.unpacked(), risk.revision)
+        return None if self._risk is None else self._risk.current(unpack_state(risk.state), risk.revision)
 
 
 def _last_final(profile: Subject) -> Change | None:

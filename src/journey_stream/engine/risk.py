@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 
 from journey_stream.churn.summary import Summary
-from journey_stream.engine.touches import LONG_AGO, NEVER, array_header
+from journey_stream.engine.packing import array_header
+from journey_stream.engine.touches import LONG_AGO, NEVER
 
 NO_BAND = -1
 RiskCause = Literal["touchpoint", "timer", "model"]
@@ -52,10 +53,29 @@ class RiskChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     signal_ids: dict[str, str] | None = None
 
 
-decode_risk = msgspec.msgpack.Decoder(RiskState).decode
+class RiskHead(msgspec.Struct, array_like=True, gc=False):
+    """Churn risk in the head: `state` is a packed RiskState, which only touchpoints that concern risk need unpacked.
+
+    `quiet_until` is a copy of the state's, for the timer. `history` is the run of the `changes` changes of band since
+    the checkpoint, all of them published; `revision` counts the messages about them.
+    """
+
+    quiet_until: int = NEVER
+    revision: int = 0
+    changes: int = 0
+    history: bytes = b""
+    state: bytes = b""
+
+
+_decode_state = msgspec.msgpack.Decoder(RiskState).decode
 _decode_changes = msgspec.msgpack.Decoder(list[RiskChange]).decode
 
 
 def unpack_risk_changes(count: int, run: bytes) -> list[RiskChange]:
     """The changes of a run of `count` packed ones."""
     return _decode_changes(array_header(count) + run)
+
+
+def unpack_state(packed: bytes) -> RiskState:
+    """The state, for work; that of somebody new if there is none yet."""
+    return _decode_state(packed) if packed else RiskState()

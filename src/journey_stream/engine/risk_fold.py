@@ -9,25 +9,40 @@ from journey_stream.churn.score import Scorer
 from journey_stream.churn.silence import crossing_by, look, next_crossing, still_quiet
 from journey_stream.churn.summary import Before, Summary, bought, signalled
 from journey_stream.engine.concern import Concern
+from journey_stream.engine.plan import Plan
 from journey_stream.engine.risk import NO_BAND, RiskCause, RiskChange, RiskState
-from journey_stream.engine.touches import LONG_AGO, NEVER, Touch
+from journey_stream.engine.touches import LONG_AGO, NEVER, Facts, Touch
 
 
-def react_to_risk(scorer: Scorer, concern: Concern, state: RiskState, touch: Touch, changes: list[RiskChange]) -> None:
-    """Fold one touchpoint that comes after all that `state` has seen."""
-    event = concern.is_event and (concern.event is None or concern.event(touch))
-    signals = [name for name, holds in concern.signals if holds is None or holds(touch)]
+def step_risk(plan: Plan, state: RiskState, touch: Touch, changes: list[RiskChange]) -> None:
+    """Fold one touchpoint that comes after all that `state` has seen, if it concerns churn risk."""
+    concern = plan.reaction(touch.channel, touch.type).concern
+    if plan.scorer is not None and concern is not None:
+        react_to_risk(plan.scorer, concern, state, touch.at, touch.id, touch.facts, changes)
+
+
+def react_to_risk(
+    scorer: Scorer,
+    concern: Concern,
+    state: RiskState,
+    at: int,
+    event_id: str,
+    facts: Facts | None,
+    changes: list[RiskChange],
+) -> None:
+    """`step_risk` for somebody who knows already what touchpoints of this channel and type mean."""
+    event = concern.is_event and (concern.event is None or concern.event(facts))
+    signals = [name for name, holds in concern.signals if holds is None or holds(facts)]
     if not event and not signals:
         return
-    at = touch.at
     if at > state.quiet_until:
         pass_silence(scorer, state, at, changes)
     if event:
-        _note_event(scorer, state, touch)
+        _note_event(scorer, state, at, event_id, facts)
     for signal in signals:
-        _note_signal(state, signal, touch)
+        _note_signal(state, signal, at, event_id)
     if state.summary is not None and at > state.resume_at:
-        _score(scorer, state, state.summary, at, "touchpoint", touch.id, changes)
+        _score(scorer, state, state.summary, at, "touchpoint", event_id, changes)
 
 
 def pass_silence(scorer: Scorer, state: RiskState, until: int, changes: list[RiskChange]) -> None:
@@ -104,22 +119,22 @@ def _score(
         )
 
 
-def _note_event(scorer: Scorer, state: RiskState, touch: Touch) -> None:
-    value = None if touch.facts is None else touch.facts.get("value")
+def _note_event(scorer: Scorer, state: RiskState, at: int, event_id: str, facts: Facts | None) -> None:
+    value = None if facts is None else facts.get("value")
     spent = float(value) if isinstance(value, int | float) else None
     if state.summary is None:
-        state.summary = bought(Before(state.early), touch.at, spent, scorer.parameters)
+        state.summary = bought(Before(state.early), at, spent, scorer.parameters)
         state.early = None
-        state.first_id = touch.id
+        state.first_id = event_id
     else:
-        state.summary = bought(state.summary, touch.at, spent, scorer.parameters)
-    state.last_id = touch.id
+        state.summary = bought(state.summary, at, spent, scorer.parameters)
+    state.last_id = event_id
 
 
-def _note_signal(state: RiskState, signal: str, touch: Touch) -> None:
+def _note_signal(state: RiskState, signal: str, at: int, event_id: str) -> None:
     # Published changes share these dictionaries, so they are replaced and never altered.
-    state.signal_ids = {**(state.signal_ids or {}), signal: touch.id}
+    state.signal_ids = {**(state.signal_ids or {}), signal: event_id}
     if state.summary is None:
-        state.early = {**(state.early or {}), signal: touch.at}
+        state.early = {**(state.early or {}), signal: at}
     else:
-        state.summary = signalled(state.summary, signal, touch.at)
+        state.summary = signalled(state.summary, signal, at)

@@ -1,11 +1,20 @@
 """Where a customer stands: all that the fold carries from one touchpoint to the next."""
 
+from typing import Any, Final
+
 import msgspec
 
+from journey_stream.engine.packing import encode
 from journey_stream.engine.touches import LONG_AGO, NEVER
 
+Memory = dict[int, list[Any]]
+"""Slot to the last matches, flat: [at, id, at, id, …], oldest first."""
 
-class Standing(msgspec.Struct, array_like=True, gc=False):
+StandingRow = tuple[int, int, int, int, int, Memory, int, int]
+"""The fields of a standing in the order in which it is packed."""
+
+
+class Standing:
     """Where a customer stands: the summary of all touchpoints folded so far.
 
     `silent_at` is the instant of the last move by inactivity: an earlier touchpoint cannot simply be stepped. No
@@ -13,11 +22,57 @@ class Standing(msgspec.Struct, array_like=True, gc=False):
     `rule` are those of the last move.
     """
 
-    stage: int = -1
-    peak: int = -1
-    entered_at: int = LONG_AGO
-    silent_at: int = LONG_AGO
-    quiet_until: int = NEVER
-    memory: dict[int, list[int | str]] = {}
-    came_from: int = -1
-    rule: int = 0
+    __slots__ = ("came_from", "entered_at", "memory", "peak", "quiet_until", "rule", "silent_at", "stage")
+
+    def __init__(
+        self,
+        stage: int = -1,
+        peak: int = -1,
+        entered_at: int = LONG_AGO,
+        silent_at: int = LONG_AGO,
+        quiet_until: int = NEVER,
+        memory: Memory | None = None,
+        came_from: int = -1,
+        rule: int = 0,
+    ) -> None:
+        self.stage = stage
+        self.peak = peak
+        self.entered_at = entered_at
+        self.silent_at = silent_at
+        self.quiet_until = quiet_until
+        self.memory: Memory = {} if memory is None else memory
+        self.came_from = came_from
+        self.rule = rule
+
+    def row(self) -> StandingRow:
+        """The fields, to be packed."""
+        return (
+            self.stage,
+            self.peak,
+            self.entered_at,
+            self.silent_at,
+            self.quiet_until,
+            self.memory,
+            self.came_from,
+            self.rule,
+        )
+
+
+def standing_of(row: StandingRow) -> Standing:
+    """The standing with these fields."""
+    stage, peak, entered_at, silent_at, quiet_until, memory, came_from, rule = row
+    return Standing(stage, peak, entered_at, silent_at, quiet_until, memory, came_from, rule)
+
+
+def pack_checkpoint(standing: Standing, risk: bytes) -> bytes:
+    """The bytes of a checkpoint; `risk` is its packed state of churn risk, empty if there is none."""
+    return encode((standing.row(), risk))
+
+
+def unpack_checkpoint(packed: bytes) -> tuple[Standing, bytes]:
+    """Back from `pack_checkpoint`. Raises msgspec.MsgspecError for other bytes."""
+    row, risk = _decode(packed)
+    return standing_of(row), risk
+
+
+_decode: Final = msgspec.msgpack.Decoder(tuple[StandingRow, bytes]).decode

@@ -5,72 +5,85 @@ size, each a state record of its own: a part is written again only when touchpoi
 few hundred bytes of changelog however many touchpoints the profile holds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Final
 from zlib import crc32
 
-from journey_stream.engine.head import CHECKPOINT, RISK_CHECKPOINT, Head, decode_standing
-from journey_stream.engine.risk import RiskState, decode_risk
-from journey_stream.engine.standing import Standing
-from journey_stream.engine.touches import NEVER, Touch, encode, pack, unpack_touches
+from journey_stream.engine.head import CHECKPOINT, Head
+from journey_stream.engine.packing import encode, pack, unpack_part, unpack_touches
+from journey_stream.engine.risk import RiskState, unpack_state
+from journey_stream.engine.standing import Standing, pack_checkpoint, unpack_checkpoint
+from journey_stream.engine.touches import NEVER, Touch
 
-TAIL_MAX = 4
-PART_MAX = 16
-_COUNT_BYTES = 2
+TAIL_MAX: Final = 7
+PART_MAX: Final = 14
+"""A part is an array in MessagePack; those of up to 15 elements have a header of one byte."""
 
-INDEX = -1
-"""Number under which memory holds, beside the parts, four bytes of hash for each of their touchpoints, in order.
-
-It answers "never seen" for nearly every new touchpoint without a look into the parts. It is not stored.
-"""
-_HASH_BYTES = 4
+_ARRAY: Final = 0x90
+_COUNT: Final = 0x0F
+_HEADERS: Final = [bytes([_ARRAY | count]) for count in range(_COUNT + 1)]
+_MARKS: Final = 0x7FFF
+_FIRST_MARK: Final = 0x100
+_crc32: Final = crc32  # a name that compiled code need not look up
 
 
 class Timeline:
     """The touchpoints of one profile, held for `holding_ms`.
 
-    `packed` are its parts by number; `touched` collects the numbers of those that have to be written, `grown` sums up
-    by how many bytes they have grown.
+    `parts` are the packed parts in the order of `head.parts`, their numbers; `packed_checkpoint` is None while nothing
+    has folded. `touched` collects the numbers of what has to be written, `grown` sums up how many bytes longer it is.
+
+    `index` holds, once somebody has asked for it, one character for each touchpoint, in order: a hash of its id. It
+    answers "never seen" for nearly every new touchpoint without a look into the parts. It is not stored, and there is
+    none without parts: the tail is looked through quickly.
     """
 
-    __slots__ = ("grown", "head", "holding_ms", "packed", "touched")
+    __slots__ = ("grown", "head", "holding_ms", "index", "packed_checkpoint", "parts", "touched")
 
-    def __init__(self, head: Head, packed: dict[int, bytes] | None, holding_ms: int) -> None:
+    def __init__(
+        self, head: Head, parts: list[bytes], packed_checkpoint: bytes | None, index: str | None, holding_ms: int
+    ) -> None:
         self.head = head
-        self.packed = {} if packed is None else packed
+        self.parts = parts
+        self.packed_checkpoint = packed_checkpoint
+        self.index = index
         self.holding_ms = holding_ms
-        self.touched: set[int] = set()
+        self.touched: set[int] | None = None
         self.grown = 0
 
     def touches(self) -> Iterator[Touch]:
         """All that are held, in order."""
-        for place in range(len(self.head.parts)):
-            yield from self._part(place)
+        for part in self.parts:
+            yield from unpack_part(part)
         yield from self._tail()
 
-    def find(self, event_id: str, since: int) -> Touch | None:
+    def find(self, event_id: str, mark: str, since: int) -> Touch | None:
         """The newest touchpoint with this event_id that is held and happened at `since` (ms) or later."""
-        head = self.head
+        if self.parts:
+            index = self.index
+            if index is None:
+                index = self.index = "".join([mark_of(touch.id) for touch in self.touches()])
+            if mark not in index:
+                return None
         needle = event_id.encode()
-        if head.tail_count and needle in head.tail:
-            for touch in reversed(self._tail()):
-                if touch.id == event_id and touch.at >= since:
-                    return touch
-        if head.parts and crc32(needle).to_bytes(_HASH_BYTES, "big") in (self.packed.get(INDEX) or self._index()):
-            for place in reversed(range(len(head.parts))):
-                if needle in self.packed[head.parts[place]]:
-                    for touch in reversed(self._part(place)):
-                        if touch.id == event_id and touch.at >= since:
-                            return touch
+        if needle in self.head.tail and (found := _newest(self._tail(), event_id, since)) is not None:
+            return found
+        for part in reversed(self.parts):
+            if needle in part and (found := _newest(unpack_part(part), event_id, since)) is not None:
+                return found
         return None
 
-    def append(self, touch: Touch) -> None:
-        """Add a touchpoint that comes after all others."""
+    def append(self, at: int, event_id: str, mark: str, packed: bytes) -> None:
+        """Add a touchpoint that comes after all others, and that `packed` holds."""
         head = self.head
-        head.tail += encode(touch)
+        head.tail += packed
         head.tail_count += 1
         head.held += 1
-        head.last_at = touch.at
-        head.last_id = touch.id
+        head.last_at = at
+        head.last_id = event_id
+        index = self.index
+        if index is not None:
+            self.index = index + mark
         if head.tail_count >= TAIL_MAX:
             self._spill()
 
@@ -78,9 +91,10 @@ class Timeline:
         """Add a touchpoint anywhere after the checkpoint."""
         head, key = self.head, (touch.at, touch.id)
         head.held += 1
-        for place in reversed(range(len(head.parts))):
-            part = self._part(place)
-            if key > (part[-1].at, part[-1].id) and place == len(head.parts) - 1:
+        self.index = None
+        for place in reversed(range(len(self.parts))):
+            part = unpack_part(self.parts[place])
+            if key > (part[-1].at, part[-1].id) and place == len(self.parts) - 1:
                 break
             if key > (part[0].at, part[0].id) or place == 0:
                 self._insert_into(place, part, touch)
@@ -93,13 +107,14 @@ class Timeline:
         """Take a held touchpoint out."""
         head = self.head
         head.held -= 1
+        self.index = None
         tail = self._tail()
         if touch in tail:
             tail.remove(touch)
             self._set_tail(tail)
             return
-        for place in range(len(head.parts)):
-            part = self._part(place)
+        for place, packed in enumerate(self.parts):
+            part = unpack_part(packed)
             if touch in part:
                 part.remove(touch)
                 if part:
@@ -112,47 +127,44 @@ class Timeline:
 
     def pop_oldest_part(self) -> list[Touch]:
         """Take the oldest part out, to be folded. Raises IndexError when there is none."""
-        touches = self._part(0)
-        index = self.packed.get(INDEX)
+        touches = unpack_part(self.parts[0])
         self._drop(0)
-        if index is not None:
-            self.packed[INDEX] = index[_HASH_BYTES * len(touches) :]
+        if self.index is not None:
+            self.index = self.index[len(touches) :] if self.parts else None
         self.head.held -= len(touches)
         return touches
 
+    def part(self, number: int) -> bytes | None:
+        """A part by its number, or the checkpoint, as it is stored; None if there is none any more."""
+        if number == CHECKPOINT:
+            return self.packed_checkpoint
+        numbers = self.head.parts
+        return self.parts[numbers.index(number)] if number in numbers else None
+
     def checkpoint(self) -> Standing:
         """The summary of everything that has been folded; a fresh copy."""
-        packed = self.packed.get(CHECKPOINT)
-        return Standing() if packed is None else decode_standing(packed)
+        packed = self.packed_checkpoint
+        return Standing() if packed is None else unpack_checkpoint(packed)[0]
 
     def set_checkpoint(self, standing: Standing, last: Touch) -> None:
         """Everything up to and including `last` is folded into `standing`."""
-        self._keep(CHECKPOINT, encode(standing))
+        before = self.packed_checkpoint
+        self._set_checkpoint(pack_checkpoint(standing, b"" if before is None else unpack_checkpoint(before)[1]))
         self.head.folded_at, self.head.folded_id = last.at, last.id
 
     def risk_checkpoint(self) -> RiskState:
         """The same of churn risk; a fresh copy."""
-        packed = self.packed.get(RISK_CHECKPOINT)
-        return RiskState() if packed is None else decode_risk(packed)
+        packed = self.packed_checkpoint
+        return RiskState() if packed is None else unpack_state(unpack_checkpoint(packed)[1])
 
     def set_risk_checkpoint(self, state: RiskState) -> None:
-        """Take over the state at the checkpoint."""
-        self._keep(RISK_CHECKPOINT, encode(state))
+        """Take over the state of churn risk at the checkpoint."""
+        self._set_checkpoint(pack_checkpoint(self.checkpoint(), encode(state)))
 
-    def _keep(self, number: int, packed: bytes) -> None:
-        self.grown += len(packed) - len(self.packed.get(number, b""))
-        self.packed[number] = packed
-        self.touched.add(number)
-
-    def _part(self, place: int) -> list[Touch]:
-        packed = self.packed[self.head.parts[place]]
-        return unpack_touches(int.from_bytes(packed[:_COUNT_BYTES], "big"), packed[_COUNT_BYTES:])
-
-    def _index(self) -> bytes:
-        index = self.packed.get(INDEX)
-        if index is None:
-            index = self.packed[INDEX] = b"".join(_hashes(self._part(place)) for place in range(len(self.head.parts)))
-        return index
+    def _set_checkpoint(self, packed: bytes) -> None:
+        self.grown += len(packed) - len(self.packed_checkpoint or b"")
+        self.packed_checkpoint = packed
+        self._touch(CHECKPOINT)
 
     def _tail(self) -> list[Touch]:
         return unpack_touches(self.head.tail_count, self.head.tail)
@@ -162,27 +174,25 @@ class Timeline:
         head.tail, head.tail_count = pack(touches), len(touches)
         if touches:
             head.last_at, head.last_id = touches[-1].at, touches[-1].id
-        elif head.parts:
-            last = self._part(len(head.parts) - 1)[-1]
+        elif self.parts:
+            last = unpack_part(self.parts[-1])[-1]
             head.last_at, head.last_id = last.at, last.id
         else:
             head.last_at, head.last_id = (head.folded_at, head.folded_id)
 
     def _spill(self) -> None:
-        """Move the whole tail to the parts: a touchpoint is written twice at the most on its way."""
-        head = self.head
-        moved = self._tail()
-        index = self._index()
-        last = self.packed[head.parts[-1]] if head.parts else b""
-        held = int.from_bytes(last[:_COUNT_BYTES], "big")
-        if head.parts and held + len(moved) <= PART_MAX:
-            self._store(len(head.parts) - 1, held + len(moved), last[_COUNT_BYTES:] + head.tail, moved[-1].at)
+        """Move the whole tail to the parts: bytes to bytes, nothing is unpacked."""
+        head, parts = self.head, self.parts
+        count = head.tail_count
+        place = len(parts) - 1
+        if place >= 0 and (parts[place][0] & _COUNT) + count <= PART_MAX:
+            last = parts[place]
+            self._store(place, (last[0] & _COUNT) + count, last[1:] + head.tail, head.last_at)
         else:
-            head.parts.append(head.next_part)
-            head.next_part += 1
-            self._store(len(head.parts) - 1, len(moved), head.tail, moved[-1].at)
-        self.packed[INDEX] = index + _hashes(moved)
-        head.tail, head.tail_count = b"", 0
+            self._add_part(place + 1)
+            self._store(place + 1, count, head.tail, head.last_at)
+        head.tail = b""
+        head.tail_count = 0
 
     def _insert_into(self, place: int, part: list[Touch], touch: Touch) -> None:
         part.append(touch)
@@ -192,42 +202,54 @@ class Timeline:
         else:
             half = len(part) // 2
             self._write(place, part[:half])
-            self._insert_part(place + 1, part[half:])
+            self._add_part(place + 1)
+            self._write(place + 1, part[half:])
 
-    def _insert_part(self, place: int, touches: list[Touch]) -> None:
+    def _add_part(self, place: int) -> None:
         head = self.head
         head.parts.insert(place, head.next_part)
         head.next_part += 1
-        self._write(place, touches)
+        self.parts.insert(place, b"")
 
     def _write(self, place: int, touches: list[Touch]) -> None:
-        self.packed.pop(INDEX, None)
         self._store(place, len(touches), pack(touches), touches[-1].at)
 
     def _store(self, place: int, count: int, run: bytes, last_at: int) -> None:
-        number = self.head.parts[place]
-        packed = count.to_bytes(_COUNT_BYTES, "big") + run
-        self.grown += len(packed) - len(self.packed.get(number, b""))
-        self.packed[number] = packed
-        self.touched.add(number)
+        packed = _HEADERS[count] + run
+        self.grown += len(packed) - len(self.parts[place])
+        self.parts[place] = packed
+        self._touch(self.head.parts[place])
         if place == 0:
             self._schedule_fold(last_at)
 
     def _drop(self, place: int) -> None:
         number = self.head.parts.pop(place)
-        self.grown -= len(self.packed.pop(number))
-        self.packed.pop(INDEX, None)
-        self.touched.add(number)
+        self.grown -= len(self.parts.pop(place))
+        self._touch(number)
         if place == 0:
-            self._schedule_fold(self._part(0)[-1].at if self.head.parts else None)
+            self._schedule_fold(unpack_part(self.parts[0])[-1].at if self.parts else None)
+
+    def _touch(self, number: int) -> None:
+        if self.touched is None:
+            self.touched = {number}
+        else:
+            self.touched.add(number)
 
     def _schedule_fold(self, last_at: int | None) -> None:
         # A part may fold when no admissible touchpoint can reach it any more.
         self.head.folds_at = NEVER if last_at is None else last_at + self.holding_ms + 1
 
 
-def _hashes(touches: Iterable[Touch]) -> bytes:
-    return b"".join([crc32(touch.id.encode()).to_bytes(_HASH_BYTES, "big") for touch in touches])
+def _newest(touches: list[Touch], event_id: str, since: int) -> Touch | None:
+    for touch in reversed(touches):
+        if touch.id == event_id and touch.at >= since:
+            return touch
+    return None
+
+
+def mark_of(event_id: str) -> str:
+    """The character that stands for an id in an index; two ids may share it."""
+    return chr(_FIRST_MARK + (_crc32(event_id.encode()) & _MARKS))
 
 
 def _key(touch: Touch) -> tuple[int, str]:

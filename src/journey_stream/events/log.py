@@ -4,12 +4,15 @@ A record's key is the profile id (none for a tick), its Kafka timestamp is `arri
 touchpoint's original bytes stand in the value verbatim, so that a dead letter can give them back.
 """
 
+from typing import Final
+
 import msgspec
 
 from journey_stream.events.admission import Admitted
 from journey_stream.events.body import Body
 from journey_stream.events.records import (
     AsOf,
+    Content,
     Record,
     Source,
     Tick,
@@ -21,12 +24,14 @@ from journey_stream.events.records import (
 
 __all__ = [
     "AsOf",
+    "Content",
     "Record",
     "Source",
     "Tick",
     "TouchpointRecord",
     "Unreadable",
     "decode",
+    "decode_touchpoint",
     "encode_as_of",
     "encode_tick",
     "encode_touchpoint",
@@ -38,6 +43,7 @@ _BEFORE_TOUCHPOINT = b'"touchpoint":'
 
 
 _quote = msgspec.json.encode
+_decode_envelope: Final = decode_envelope  # a name that compiled code need not look up
 
 
 def encode_touchpoint(admitted: Admitted, source: Source, source_key: bytes | None) -> bytes:
@@ -66,10 +72,22 @@ def encode_as_of(at: int) -> bytes:
     return b'{"kind":"as_of","at":%d}' % at
 
 
+def decode_touchpoint(key: bytes | None, value: bytes | None) -> tuple[str, int, Body] | None:
+    """Profile id, instant (ms) and body of a logged touchpoint; None for any other record, which `decode` explains."""
+    if key is None:
+        return None
+    try:
+        envelope = _decode_envelope(value or b"")
+        body = envelope.touchpoint
+        return None if body is None else (key.decode(), envelope.at, body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
 def decode(key: bytes | None, timestamp_ms: int, value: bytes | None) -> Record | Unreadable:
     """One log record; never raises: what cannot be read says why."""
     try:
-        envelope = decode_envelope(value or b"")
+        envelope = _decode_envelope(value or b"")
         body = envelope.touchpoint
         if body is not None and key is not None:
             return _touchpoint(key.decode(), timestamp_ms, envelope.at, body)
@@ -99,11 +117,11 @@ def _touchpoint(profile_id: str, arrived_at: int, occurred_at: int, body: Body) 
         profile_id,
         arrived_at,
         occurred_at,
-        body.event_id if type(body.event_id) is str else str(body.event_id),
-        body.channel if type(body.channel) is str else str(body.channel),
-        body.type if type(body.type) is str else str(body.type),
+        str(body.event_id),
+        str(body.channel),
+        str(body.type),
         body.value,
         body.currency,
-        body.campaign if body.campaign is None or type(body.campaign) is str else str(body.campaign),
+        None if body.campaign is None else str(body.campaign),
         body.properties,
     )

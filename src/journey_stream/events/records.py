@@ -51,6 +51,9 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
 
 Record = TouchpointRecord | Tick | AsOf
 
+Content = TouchpointRecord | Body
+"""What rules read of a touchpoint. In a `Body`, an integer stands for its digits where the contract says text."""
+
 
 # A clock that a stray record had set beyond the year 9999 could never be written as a date again.
 _Instant = Annotated[int, msgspec.Meta(ge=MS_MIN, le=MS_MAX)]

@@ -61,10 +61,6 @@ class Pattern:
     types: frozenset[str] | None
     where: tuple[Where, ...] = ()
 
-    def may_match(self, channel: str, type_: str) -> bool:
-        """Whether a touchpoint of this channel and type matches if it meets the conditions."""
-        return (self.channels is None or channel in self.channels) and (self.types is None or type_ in self.types)
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -73,10 +69,6 @@ class Kind:
     id: str
     meaning: str
     patterns: tuple[Pattern, ...]
-
-    def patterns_for(self, channel: str, type_: str) -> tuple[Pattern, ...]:
-        """Those by which a touchpoint of this channel and type may be of this kind."""
-        return tuple(pattern for pattern in self.patterns if pattern.may_match(channel, type_))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 Pure: the live task and the simulation run the same code, one around a broker and the other around files.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged, StageChanged
-from journey_stream.events.log import AsOf, Source, Tick, TouchpointRecord, Unreadable, decode, original_of
+from journey_stream.events.log import AsOf, Source, Tick, Unreadable, decode, decode_touchpoint, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.dead_letters import DeadLetter, Header
 
@@ -96,7 +96,7 @@ class Processor:
     def apply(self, records: Iterable[LogRecord]) -> None:
         """Apply records in the order of the log. Those before `next_offset` were applied before and are left out."""
         batch = self._open
-        apply = self.engine.apply
+        engine = self.engine
         next_offset, touchpoints, oldest_at = self.next_offset, 0, batch.oldest_at
         offset = next_offset
         try:
@@ -105,19 +105,18 @@ class Processor:
                 if offset < next_offset:
                     continue
                 next_offset = offset + 1
-                decoded = decode(record.key, record.timestamp, record.value)
-                if isinstance(decoded, TouchpointRecord):
-                    touchpoints += 1
-                    if oldest_at is None or decoded.occurred_at < oldest_at:
-                        oldest_at = decoded.occurred_at
-                elif isinstance(decoded, Unreadable):
-                    batch.kinds["unreadable"] += 1
-                    batch.dead_letters.append(self._unreadable(record, decoded))
+                key, arrived_at, value = record.key, record.timestamp, record.value
+                touchpoint = decode_touchpoint(key, value)
+                if touchpoint is None:
+                    self._apply_other(batch, record)
                     continue
-                else:
-                    batch.kinds[_KINDS[type(decoded)]] += 1
-                if decisions := apply(decoded):
-                    self._take(decisions, record)
+                profile_id, occurred_at, body = touchpoint
+                touchpoints += 1
+                if oldest_at is None or occurred_at < oldest_at:
+                    oldest_at = occurred_at
+                decisions = engine.touchpoint(profile_id, arrived_at, occurred_at, body)
+                if decisions:
+                    self._note(batch, record, decisions)
         except Exception as error:
             error.add_note(f"while applying {self._topic}[{self._partition}] offset {offset}")
             raise
@@ -125,8 +124,17 @@ class Processor:
         batch.oldest_at = oldest_at
         self.next_offset = next_offset
 
-    def _take(self, decisions: list[Decision], record: LogRecord) -> None:
-        batch = self._open
+    def _apply_other(self, batch: _Open, record: LogRecord) -> None:
+        """Apply a record that is no touchpoint."""
+        decoded = decode(record.key, record.timestamp, record.value)
+        if isinstance(decoded, Unreadable):
+            batch.kinds["unreadable"] += 1
+            batch.dead_letters.append(self._unreadable(record, decoded))
+        else:
+            batch.kinds[_KINDS[type(decoded)]] += 1
+            self._note(batch, record, self.engine.apply(decoded))
+
+    def _note(self, batch: _Open, record: LogRecord, decisions: Sequence[Decision]) -> None:
         for decision in decisions:
             if isinstance(decision, StageChanged):
                 batch.changes.append(Caused(decision, record))

@@ -1,5 +1,4 @@
 from journey_stream.engine.concern import concern_of
-from journey_stream.engine.touches import Touch
 from tests.support.risks import nervous_scorer
 
 SCORER = nervous_scorer()
@@ -26,7 +25,7 @@ def test_one_touchpoint_may_be_the_event_and_a_signal_of_some_condition():
     [(name, holds)] = concern.signals
     assert "luxury" == name
     assert holds is not None
-    assert [False, True] == [holds(Touch(0, "e", "store", "buy", {"value": value})) for value in (10, 50)]
+    assert [False, True] == [holds({"value": value}) for value in (10, 50)]
 
 
 def test_a_signal_alone_needs_no_value():

@@ -9,6 +9,7 @@ from journey_stream.engine.fold import evidence_for
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.engine.plan import Plan
+from journey_stream.engine.predicates import facts_of
 from journey_stream.engine.standing import Standing
 from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, StageChanged
 from journey_stream.events.log import AsOf, Record, Tick
@@ -318,10 +319,10 @@ def _fires_alone(change: StageChanged, evidence: list[Record]) -> bool:
     standing = Standing(stage=stage, peak=stage, entered_at=change.previous_entered_at or 0)
     for record in evidence:
         reaction = plan.reaction(record.channel, record.type)
-        touch = reaction.project(record)
+        at, event_id, facts = record.occurred_at, record.event_id, facts_of(record, reaction.fields)
         for slot, keep, holds in reaction.slots:
-            if holds is None or holds(touch):
-                standing.memory[slot] = [*standing.memory.get(slot, []), touch.at, touch.id][-keep:]
+            if holds is None or holds(facts):
+                standing.memory[slot] = [*standing.memory.get(slot, []), at, event_id][-keep:]
     candidates = reaction.candidates(stage, stage)
-    fired = next(c for c in candidates if evidence_for(c, touch, standing.memory) is not None)
+    fired = next(c for c in candidates if evidence_for(c, at, event_id, facts, standing.memory) is not None)
     return plan.model.rules[fired.rule].id == change.rule
