@@ -41,7 +41,9 @@ MODULES = (
     "events/times.py",
     "events/wire.py",
     "worker/batch.py",
+    "worker/building.py",
     "worker/merge.py",
+    "worker/murmur.py",
     "worker/routing.py",
 )
 

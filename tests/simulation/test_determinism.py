@@ -16,7 +16,7 @@ from journey_stream.history.record import HistoryRecord
 from journey_stream.history.simulate import simulate_records
 from journey_stream.journey.load import preset
 from journey_stream.journey.model import Model
-from tests.support.cluster import Cluster, as_json, hash_of
+from tests.support.cluster import WORK_SHARE, Cluster, as_json, hash_of
 from tests.support.journeys import delayed, net_history, random_touchpoints, tricky_model
 from tests.support.risks import nervous_scorer, net_risks
 
@@ -25,6 +25,9 @@ LIMITS = Limits(lateness_ms=LATENESS_DAYS * DAY_MS, allowance_ms=DAY_MS)
 SCORER = nervous_scorer()
 CLUSTERS = ((1, 1), (4, 3), (7, 3))
 """(partitions, workers)"""
+
+RESTARTS_ABOUT = 50
+"""In a long run; each restores all that its task holds."""
 
 
 def arrivals(rng: Random, records: list[TouchpointRecord]) -> list[tuple[int, bytes]]:
@@ -96,7 +99,7 @@ def show_same_history_everywhere(model: Model, seed: int, count: int, out: Path)
     for partitions, workers in CLUSTERS:
         cluster = Cluster(model, SCORER, LIMITS, Random(seed + partitions), partitions=partitions, workers=workers)
 
-        cluster.run(arrivals(rng, records), as_of, fault_rate=0.05)
+        cluster.run(arrivals(rng, records), as_of, fault_rate=min(0.05, RESTARTS_ABOUT / (WORK_SHARE * count)))
 
         assert cluster.state_hash() == expected_state, f"seed {seed}: {partitions} partitions, {workers} workers"
         found = {

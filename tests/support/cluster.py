@@ -27,6 +27,9 @@ from journey_stream.worker.murmur import partition_for
 
 SOURCES = {"touchpoints.web": 3, "touchpoints.email": 1, "touchpoints.store": 2, "touchpoints.crm": 4}
 
+WORK_SHARE = 0.01
+"""How often, per touchpoint, the tasks get to work."""
+
 
 class Logged(NamedTuple):
     """A record of journey.log, as a consumer hands it over."""
@@ -74,7 +77,7 @@ class Cluster:
         """Feed (arrival in ms, value) pairs, in any order, and decide everything due until `as_of`."""
         for topic, partition, offset, record in self._interleaved(list(touchpoints)):
             self._route(topic, partition, offset, record)
-            if self.rng.random() < 0.01:
+            if self.rng.random() < WORK_SHARE:
                 self._work(fault_rate)
         for number in range(len(self.logs)):
             self._append(number, None, as_of, encode_as_of(as_of))

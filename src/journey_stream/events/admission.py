@@ -1,6 +1,6 @@
 """The door: bytes of a source record in, an admitted touchpoint or a refusal with its reason out."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple, final
 
 import msgspec
 from pydantic import ValidationError
@@ -13,16 +13,31 @@ from journey_stream.events.reasons import Reason
 from journey_stream.events.times import MS_MAX, MS_MIN, to_ms
 from journey_stream.events.touchpoint import Touchpoint
 
-LOG_VALUE_BYTES_MAX = 900_000
+LOG_VALUE_BYTES_MAX: Final = 900_000
 """The largest touchpoint that fits, with its envelope, into a broker's default message limit of 1 MiB."""
 
 
-class Admitted(NamedTuple):
+@final
+class Admitted:
     """A valid touchpoint: whom it changes, when it happened (ms since the epoch), and the original bytes."""
 
-    profile_id: str
-    occurred_at: int
-    value: bytes
+    __slots__ = ("occurred_at", "profile_id", "value")
+
+    def __init__(self, profile_id: str, occurred_at: int, value: bytes) -> None:
+        self.profile_id = profile_id
+        self.occurred_at = occurred_at
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Admitted) and self._parts() == other._parts()
+
+    def __repr__(self) -> str:
+        return f"Admitted{self._parts()}"
+
+    def _parts(self) -> tuple[str, int, bytes]:
+        return self.profile_id, self.occurred_at, self.value
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Refused(NamedTuple):
@@ -43,9 +58,10 @@ def read_touchpoint(value: bytes | None) -> Admitted | Refused:
         return Refused(Reason.RECORD_TOO_LARGE, f"{len(value)} bytes; at most {LOG_VALUE_BYTES_MAX} are accepted")
     plain = read_plain(value)
     if plain is not None:
-        profile_id = owner_of(plain.identifiers)
+        identifiers, occurred_at = plain
+        profile_id = owner_of(identifiers)
         if profile_id is not None:
-            return Admitted(profile_id, plain.occurred_at, value)
+            return Admitted(profile_id, occurred_at, value)
     return read_by_contract(value)
 
 

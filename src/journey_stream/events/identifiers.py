@@ -5,17 +5,18 @@ named by it. Kafka keys are profile ids, so a subscriber's own table keyed by cu
 """
 
 from collections.abc import Mapping
+from typing import Final
 
-RANKS: tuple[str, ...] = ("customer_id", "loyalty_card", "email", "phone", "device_id", "anonymous_id")
+RANKS: Final[tuple[str, ...]] = ("customer_id", "loyalty_card", "email", "phone", "device_id", "anonymous_id")
 """Known identifier types, the one that identifies best first."""
 
-BLOCKED: frozenset[str] = frozenset(
+BLOCKED: Final[frozenset[str]] = frozenset(
     {"", "null", "none", "nil", "undefined", "nan", "n/a", "na", "-1", "anonymous", "unknown", "guest", "test"},
 )
 """Values (lower case) that systems write when they know nobody; they never identify a person."""
 
-_BLOCKED_LENGTH_MAX = max(map(len, BLOCKED))
-_PREFIXES = tuple(f"{kind}:" for kind in RANKS)
+_BLOCKED_LENGTH_MAX: Final = max(map(len, BLOCKED))
+_PREFIXES: Final = tuple(f"{kind}:" for kind in RANKS)
 
 
 def is_blocked(value: str) -> bool:

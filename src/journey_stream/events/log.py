@@ -33,9 +33,11 @@ __all__ = [
     "decode",
     "decode_touchpoint",
     "encode_as_of",
+    "encode_from",
     "encode_tick",
     "encode_touchpoint",
     "original_of",
+    "source_of",
 ]
 
 
@@ -48,18 +50,20 @@ _decode_envelope: Final = decode_envelope  # a name that compiled code need not 
 
 def encode_touchpoint(admitted: Admitted, source: Source, source_key: bytes | None) -> bytes:
     """The log value of an admitted touchpoint; the key of the source record travels along unless it is the owner's."""
-    topic = _quote(source.topic)
-    extra = b""
-    if source_key is not None and source_key != admitted.profile_id.encode():
-        extra = b'"key":' + _quote(source_key) + b","
-    return b'{"kind":"touchpoint","at":%d,"source":[%b,%d,%d],%b"touchpoint":%b}' % (
-        admitted.occurred_at,
-        topic,
-        source.partition,
-        source.offset,
-        extra,
-        admitted.value,
-    )
+    key = admitted.profile_id.encode()
+    return encode_from(source_of(source.topic, source.partition), source.offset, admitted, key, source_key)
+
+
+def source_of(topic: str, partition: int) -> bytes:
+    """What the log values of all records of one source partition say of their source; for `encode_from`."""
+    return b'"source":[%b,%d,' % (_quote(topic), partition)
+
+
+def encode_from(source: bytes, offset: int, admitted: Admitted, key: bytes, source_key: bytes | None) -> bytes:
+    """`encode_touchpoint` for one of many: `source` as by `source_of`, `key` is the profile id in bytes."""
+    extra = b"" if source_key is None or source_key == key else b'"key":' + _quote(source_key) + b","
+    at, value = admitted.occurred_at, admitted.value
+    return b'{"kind":"touchpoint","at":%d,%b%d],%b"touchpoint":%b}' % (at, source, offset, extra, value)
 
 
 def encode_tick(at: int) -> bytes:

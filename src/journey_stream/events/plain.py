@@ -5,24 +5,22 @@ everything else this says nothing, and the contract decides and explains.
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final
 
 from journey_stream.events.body import decode_plain
 from journey_stream.events.times import to_ms
 
-_INSTANT_LENGTHS = frozenset({20, 24, 27})
-"""Whole seconds, milliseconds or microseconds, in UTC: `2026-01-31T09:30:00.000Z`."""
+_Z: Final = ord("Z")
+_ZERO: Final = ord("0")
+_POINT: Final = ord(".")
+_NOT_PLAIN: Final = -(1 << 62)
+
+_MINUTES_MAX: Final = 10_000
+"""Most instants of a batch share a few minutes, and working out a date costs more than all the rest: remember them."""
 
 
-class Plain(NamedTuple):
-    """Who, and when in ms since the epoch."""
-
-    identifiers: dict[str, str]
-    occurred_at: int
-
-
-def read_plain(value: bytes) -> Plain | None:
-    """Identifiers and instant of a plain touchpoint; None for anything else, good or bad."""
+def read_plain(value: bytes) -> tuple[dict[str, str], int] | None:
+    """Identifiers and instant (ms since the epoch) of a plain touchpoint; None for anything else, good or bad."""
     try:
         if not value.isascii():
             value.decode()  # the decoder does not look into the fields that it skips
@@ -30,20 +28,55 @@ def read_plain(value: bytes) -> Plain | None:
         occurred_at = _instant(touchpoint.occurred_at)
     except (ValueError, RecursionError):
         return None
-    if occurred_at is None:
+    if occurred_at == _NOT_PLAIN:
         return None
     identifiers = touchpoint.identifiers
     if touchpoint.customer_id is not None:
         named = identifiers.setdefault("customer_id", touchpoint.customer_id)
         if named != touchpoint.customer_id:
             return None
-    return Plain(identifiers, occurred_at)
+    return identifiers, occurred_at
 
 
-def _instant(text: str) -> int | None:
+def _instant(text: str) -> int:
+    """Whole seconds, milliseconds or microseconds, in UTC: `2026-01-31T09:30:00.000Z`."""
+    digits = text.encode()
+    size = len(digits)
+    if size not in {20, 24, 27} or digits[size - 1] != _Z:
+        return _NOT_PLAIN
+    minute = _minutes.get(text[:17], _NOT_PLAIN)
+    if minute == _NOT_PLAIN:
+        minute = _minute(text[:17])
+        if minute == _NOT_PLAIN:
+            return _NOT_PLAIN
+    tens, ones = digits[17] - _ZERO, digits[18] - _ZERO
+    if not (0 <= tens <= 5 and 0 <= ones <= 9):
+        return _NOT_PLAIN
+    at = minute + 10_000 * tens + 1_000 * ones
+    if size == 20:
+        return at
+    if digits[19] != _POINT:
+        return _NOT_PLAIN
+    weight = 100
+    for place in range(20, size - 1):
+        digit = digits[place] - _ZERO
+        if not 0 <= digit <= 9:
+            return _NOT_PLAIN
+        at += weight * digit
+        weight //= 10  # to 0 after the milliseconds: what is finer is dropped
+    return at
+
+
+def _minute(text: str) -> int:
+    """The start (ms) of the minute that an instant begins with, such as `2026-01-31T09:30:`."""
     # fromisoformat knows more notations than RFC 3339; the fixed places leave only the one.
-    if len(text) not in _INSTANT_LENGTHS or (len(text) > 20 and text[19] != "."):
-        return None
-    if not (text[4] == text[7] == "-" and text[10] == "T" and text[13] == text[16] == ":" and text[-1] == "Z"):
-        return None
-    return to_ms(datetime.fromisoformat(text))
+    if not (text[4] == text[7] == "-" and text[10] == "T" and text[13] == text[16] == ":"):
+        return _NOT_PLAIN
+    minute = to_ms(datetime.fromisoformat(text + "00Z"))
+    if len(_minutes) >= _MINUTES_MAX:
+        _minutes.clear()
+    _minutes[text] = minute
+    return minute
+
+
+_minutes: dict[str, int] = {}

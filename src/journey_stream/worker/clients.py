@@ -10,6 +10,7 @@ from aiokafka.producer import sender
 
 from journey_stream.worker.config import Settings
 from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES
+from journey_stream.worker.packed import PACKED
 
 REQUEST_TIMEOUT_MS = 15_000
 
@@ -42,8 +43,11 @@ def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
     return AIOKafkaProducer(**_producer_options(settings), enable_idempotence=True, acks="all")
 
 
-def partition_consumer(settings: Settings, *, committed_only: bool = False) -> AIOKafkaConsumer:
-    """A consumer in no group, for `assign` and `seek`. A position that does not exist is an error, never a jump."""
+def partition_consumer(settings: Settings, *, committed_only: bool = False, packed: bool = False) -> AIOKafkaConsumer:
+    """A consumer in no group, for `assign` and `seek`. A position that does not exist is an error, never a jump.
+
+    With `packed` it hands over `Packed` in place of records.
+    """
     return AIOKafkaConsumer(
         **settings.client_options(),
         request_timeout_ms=REQUEST_TIMEOUT_MS,
@@ -51,6 +55,7 @@ def partition_consumer(settings: Settings, *, committed_only: bool = False) -> A
         auto_offset_reset="none",
         enable_auto_commit=False,
         max_partition_fetch_bytes=FETCH_BYTES,
+        value_deserializer=PACKED if packed else None,
     )
 
 

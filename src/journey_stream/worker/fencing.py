@@ -14,14 +14,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from journey_stream.worker.building import build
 from journey_stream.worker.clients import abandon_producer, close_producer, transactional_producer
 from journey_stream.worker.config import Settings
-from journey_stream.worker.dead_letters import Header
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Uncertain
 from journey_stream.worker.outbox import Row
 
 OPEN_SECONDS_MAX = 60.0
-_NO_HEADERS: list[Header] = []
 
 
 class TaskProducer:
@@ -73,7 +72,7 @@ class TaskProducer:
             await abandon_producer(producer)
 
     async def _commit(self, producer: AIOKafkaProducer, messages: Mapping[str, Sequence[Row]]) -> None:
-        built = {topic: build(producer, queue) for topic, queue in messages.items()}
+        built = {topic: build(producer.create_batch, queue) for topic, queue in messages.items()}
         await producer.begin_transaction()
         # aiokafka commits even if a batch of the transaction has failed: all of them have to be acknowledged first.
         await send_batches(producer, [(topic, self._partition, batches) for topic, batches in built.items()])
@@ -100,18 +99,3 @@ async def send_batches(producer: AIOKafkaProducer, queues: Sequence[tuple[str, i
     for result in await asyncio.gather(*sent, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
-
-
-def build(producer: AIOKafkaProducer, messages: Sequence[Row]) -> list[BatchBuilder]:
-    """Kafka batches that hold `messages` in order."""
-    batch = producer.create_batch()
-    batches = [batch]
-    append = batch.append
-    for key, value, some_headers, timestamp in messages:
-        headers = list(some_headers) if some_headers else _NO_HEADERS  # aiokafka takes nothing but a list
-        if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-            batch = producer.create_batch()
-            batches.append(batch)
-            append = batch.append
-            append(timestamp=timestamp, key=key, value=value, headers=headers)
-    return batches

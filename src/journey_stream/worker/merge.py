@@ -5,14 +5,24 @@ touchpoints behind the bounds of lateness. What has been fetched from a partitio
 partition can still bring something older: up to the smallest of the times that the lagging partitions have reached.
 
 The order is a preference, never a reason to stop: a partition that lags and brings nothing for `wait_seconds` no longer
-counts until it does.
+counts until it does. And it is kept to the minute, which lets a partition go on for a run of records.
 """
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import chain, repeat
-from operator import itemgetter
-from typing import Generic, Protocol, TypeVar
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+from journey_stream.events.times import MINUTE_MS
+
+SLACK_MS: Final = MINUTE_MS
+"""How much newer than the oldest buffered record one may be that goes before it."""
+
+FETCHES_MAX: Final = 2
+"""A partition that is this many fetches ahead of the others waits for them."""
+
+_LONG_AGO: Final = -(2**62)
+_LONG_AHEAD: Final = 2**62
 
 
 class Timestamped(Protocol):
@@ -21,71 +31,115 @@ class Timestamped(Protocol):
     @property
     def timestamp(self) -> int: ...
     @property
-    def value(self) -> bytes | None: ...
+    def offset(self) -> int: ...
 
 
 R = TypeVar("R", bound=Timestamped)
 P = TypeVar("P")
+R_co = TypeVar("R_co", bound=Timestamped, covariant=True)
 
-_LONG_AGO = -(2**62)
+
+class Chunk(Protocol[R_co]):
+    """Records of a partition in order, as `packed.Packed`."""
+
+    first_offset: int
+    next_offset: int
+    newest_at: int
+
+    def __iter__(self) -> Iterator[R_co]: ...
+
+
+class Run(NamedTuple, Generic[P, R]):
+    """Records of one partition, one after the other; `next_offset` follows on them."""
+
+    partition: P
+    records: list[R]
+    next_offset: int
 
 
 class _Queue(Generic[R]):
-    """The buffered records of one partition, and for each the time that orders it."""
+    """What is buffered of one partition. `at` is the time that orders its next record, `head`."""
 
-    __slots__ = ("fetched_at", "lagging", "records", "size_bytes", "times", "until")
+    __slots__ = ("at", "chunks", "fetched_at", "fetches", "head", "lagging", "last", "next_offset", "rest", "until")
 
     def __init__(self, now: float) -> None:
-        self.records: list[R] = []
-        self.times: list[int] = []
-        self.size_bytes = 0
+        self.chunks: deque[tuple[Chunk[R], bool]] = deque()
+        self.rest: Iterator[R] | None = None
+        self.head: R | None = None
+        self.at = _LONG_AGO
         self.until = _LONG_AGO
+        self.next_offset = -1
+        self.last = False
+        self.fetches = 0
         self.lagging = True
         self.fetched_at = now
 
-    def add(self, records: Sequence[R], now_ms: int) -> None:
-        if not records:
-            return
-        times = [record.timestamp for record in records]
-        if not (self.until <= times[0] and times[-1] <= now_ms and times == sorted(times)):
-            times = self._in_order(times, now_ms)
-        self.times += times
-        self.records += records
-        self.size_bytes += sum([len(record.value or b"") for record in records])
-        self.until = times[-1]
+    def add(self, chunks: Sequence[Chunk[R]], now_ms: int) -> None:
+        for index, chunk in enumerate(chunks):
+            self.chunks.append((chunk, index == len(chunks) - 1))
+            if self.until < chunk.newest_at <= now_ms:
+                self.until = chunk.newest_at
+        self.fetches += 1
 
-    def _in_order(self, times: list[int], now_ms: int) -> list[int]:
-        """Within a partition the order stays; a time that is missing or impossible says nothing."""
-        until = self.until
-        ordered = []
-        for at in times:
-            if until < at <= now_ms:
-                until = at
-            ordered.append(until)
-        return ordered
+    def open(self, now_ms: int) -> bool:
+        """Make `head` the next record; False when there is none, or when the next chunk turned out to be empty."""
+        chunk, self.last = self.chunks.popleft()
+        self.rest = iter(chunk)
+        self.next_offset = chunk.next_offset
+        for record in self.rest:
+            self._put(record, now_ms)
+            return True
+        self._close()
+        return False
 
-    def take(self, bound: int) -> tuple[list[int], list[R]]:
-        count = bisect_right(self.times, bound)
-        times, records = self.times[:count], self.records[:count]
-        del self.times[:count], self.records[:count]
-        self.size_bytes = sum([len(record.value or b"") for record in self.records])
-        return times, records
+    def take(self, until: int, most: int, now_ms: int, records: list[R]) -> int:
+        """Move records to `records` while their times are not after `until`; returns the offset behind them."""
+        head, rest = self.head, self.rest
+        assert head is not None
+        assert rest is not None
+        records.append(head)
+        left = most - 1
+        at = self.at
+        for record in rest:
+            timestamp = record.timestamp
+            # Within a partition the order stays; a time that is missing or impossible says nothing.
+            if at < timestamp <= now_ms:
+                at = timestamp
+            if at > until or left <= 0:
+                self.at = at
+                self.head = record
+                return record.offset
+            records.append(record)
+            left -= 1
+        self.at = at
+        self._close()
+        return self.next_offset
+
+    def _put(self, record: R, now_ms: int) -> None:
+        self.head = record
+        timestamp = record.timestamp
+        if self.at < timestamp <= now_ms:
+            self.at = timestamp
+
+    def _close(self) -> None:
+        self.head = self.rest = None
+        if self.last:
+            self.fetches -= 1
 
 
 class Merge(Generic[P, R]):
     """Buffers per partition; `now` arguments are seconds of a clock that only runs forward."""
 
-    def __init__(self, *, records_max: int, bytes_max: int, wait_seconds: float) -> None:
-        self._records_max = records_max
-        self._bytes_max = bytes_max
+    def __init__(self, *, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
         self._queues: dict[P, _Queue[R]] = {}
 
-    def add(self, partition: P, records: Sequence[R], *, now: float, now_ms: int) -> None:
-        """Buffer what was fetched from a partition. `now_ms` is the time of day: nothing can be newer."""
-        queue = self._queue(partition, now)
-        queue.fetched_at = now
-        queue.add(records, now_ms)
+    def add(self, partition: P, chunks: Sequence[Chunk[R]], *, now: float, now_ms: int) -> None:
+        """Buffer what one fetch brought from a partition. `now_ms` is the time of day: nothing can be newer."""
+        if chunks:
+            queue = self._queue(partition, now)
+            queue.fetched_at = now
+            queue.add(chunks, now_ms)
 
     def lags(self, partition: P, lagging: bool, *, now: float) -> None:
         """Whether the partition is known to hold more than was fetched."""
@@ -94,29 +148,51 @@ class Merge(Generic[P, R]):
             queue.fetched_at = now
         queue.lagging = lagging
 
-    def take(self, *, now: float) -> list[tuple[P, R]]:
-        """Remove and return, oldest first, the records that nothing older can still precede."""
-        bound = min(
-            (queue.until for queue in self._queues.values() if self._counts(queue, now)),
-            default=2**62,
-        )
-        taken = []
-        for partition, queue in self._queues.items():
-            if queue.records and queue.times[0] <= bound:
-                times, records = queue.take(bound)
-                taken.append(list(zip(times, repeat(partition), records, strict=False)))
-        merged = taken[0] if len(taken) == 1 else sorted(chain.from_iterable(taken), key=itemgetter(0))
-        return [(partition, record) for _, partition, record in merged]
+    def take(self, most: int, *, now: float, now_ms: int) -> list[Run[P, R]]:
+        """Remove and return up to `most` records, oldest first, that nothing older can still precede."""
+        runs: list[Run[P, R]] = []
+        bound = _LONG_AHEAD
+        waiting: list[tuple[int, int]] = []
+        order = list(self._queues.items())
+        for index, (partition, queue) in enumerate(order):
+            counts = self._counts(queue, now)
+            if self._opened(partition, queue, now_ms, runs):
+                waiting.append((queue.at, index))
+            # A chunk with a time from the future does not tell what else it reaches: at least its next record.
+            if counts:
+                bound = min(bound, max(queue.until, queue.at))
+        heapify(waiting)
+        left = most
+        while left > 0 and waiting and waiting[0][0] <= bound:
+            index = heappop(waiting)[1]
+            partition, queue = order[index]
+            until = min(bound, waiting[0][0] + SLACK_MS) if waiting else bound
+            records: list[R] = []
+            runs.append(Run(partition, records, queue.take(until, left, now_ms, records)))
+            left -= len(records)
+            if self._opened(partition, queue, now_ms, runs):
+                heappush(waiting, (queue.at, index))
+        return runs
+
+    def _opened(self, partition: P, queue: _Queue[R], now_ms: int, runs: list[Run[P, R]]) -> bool:
+        """Whether there is a next record. Chunks that turn out to be empty are passed as empty runs."""
+        while queue.head is None and queue.chunks:
+            if not queue.open(now_ms):
+                runs.append(Run(partition, [], queue.next_offset))
+        return queue.head is not None
 
     def is_full(self, partition: P) -> bool:
         """Whether to fetch no more from this partition for now."""
         queue = self._queues.get(partition)
-        return queue is not None and (len(queue.records) >= self._records_max or queue.size_bytes >= self._bytes_max)
+        return queue is not None and queue.fetches >= FETCHES_MAX
 
     def buffered(self, partition: P) -> int:
-        """How many fetched records wait here."""
+        """How many fetched records wait here, or how many there would be if none were compacted away."""
         queue = self._queues.get(partition)
-        return 0 if queue is None else len(queue.records)
+        if queue is None:
+            return 0
+        count = sum([chunk.next_offset - chunk.first_offset for chunk, _ in queue.chunks])
+        return count if queue.head is None else count + queue.next_offset - queue.head.offset
 
     def clear(self) -> None:
         """Forget everything, as at a rebalance: it will be fetched again by whoever gets it."""
@@ -124,10 +200,16 @@ class Merge(Generic[P, R]):
 
     def _counts(self, queue: _Queue[R], now: float) -> bool:
         # A full queue lags because we do not fetch from it, and all of what it holds is known.
-        return queue.lagging and (bool(queue.records) or now - queue.fetched_at < self._wait_seconds)
+        held = queue.head is not None or len(queue.chunks) > 0
+        return queue.lagging and (held or now - queue.fetched_at < self._wait_seconds)
 
     def _queue(self, partition: P, now: float) -> _Queue[R]:
         queue = self._queues.get(partition)
         if queue is None:
             queue = self._queues[partition] = _Queue(now)
         return queue
+
+
+def next_offsets(runs: Iterable[Run[P, R]]) -> dict[P, int]:
+    """Per partition the offset that follows on its runs, which are in order."""
+    return {run.partition: run.next_offset for run in runs}

@@ -1,37 +1,42 @@
 """The partition of a key, as every Kafka client's default partitioner chooses it.
 
 A subscriber joins our topics with its own by key, so the router must put a key where a Java producer would.
-MurmurHash2 in pure Python costs about a microsecond and a half; a remembered hash costs a tenth of that.
 """
 
 from __future__ import annotations
 
-import struct
+from typing import Final
 
-SEED = 0x9747B28C
-MULTIPLIER = 0x5BD1E995
-MASK = 0xFFFFFFFF
-POSITIVE = 0x7FFFFFFF
+SEED: Final = 0x9747B28C
+MASK: Final = 0xFFFFFFFF
+POSITIVE: Final = 0x7FFFFFFF
 
 # About 40 MB when full. More customers than this in turn cost a fresh hash each, not memory without end.
-REMEMBERED_MAX = 1 << 18
-
-_WORDS = [struct.Struct(f"<{count}I") for count in range(65)]
+REMEMBERED_MAX: Final = 1 << 18
 
 
 def murmur2(data: bytes) -> int:
     """MurmurHash2 with Kafka's seed, as an unsigned 32-bit integer."""
     size = len(data)
-    words = size >> 2
-    layout = _WORDS[words] if words < len(_WORDS) else struct.Struct(f"<{words}I")
     hashed = SEED ^ (size & MASK)
-    for word in layout.unpack_from(data):
-        mixed = (word * MULTIPLIER) & MASK
-        hashed = ((hashed * MULTIPLIER) & MASK) ^ (((mixed ^ (mixed >> 24)) * MULTIPLIER) & MASK)
+    whole = size & ~3
+    for start in range(0, whole, 4):
+        mixed = _times(data[start] | data[start + 1] << 8 | data[start + 2] << 16 | data[start + 3] << 24)
+        hashed = _times(hashed) ^ _times(mixed ^ (mixed >> 24))
     if size & 3:
-        hashed = ((hashed ^ int.from_bytes(data[words << 2 :], "little")) * MULTIPLIER) & MASK
-    hashed = ((hashed ^ (hashed >> 13)) * MULTIPLIER) & MASK
+        rest = 0
+        for place in range(size - 1, whole - 1, -1):
+            rest = rest << 8 | data[place]
+        hashed = _times(hashed ^ rest)
+    hashed = _times(hashed ^ (hashed >> 13))
     return hashed ^ (hashed >> 15)
+
+
+def _times(word: int) -> int:
+    """`word` times 0x5BD1E995, modulo 2 to the 32."""
+    # In halves: a compiled module multiplies machine integers only where it sees that the product will be one.
+    low = word & 0xFFFF
+    return (low * 0xE995 + (((low * 0x5BD1 + (word >> 16) * 0xE995) & 0xFFFF) << 16)) & MASK
 
 
 class _Remembered(dict[bytes, int]):
@@ -45,8 +50,11 @@ class _Remembered(dict[bytes, int]):
 
 
 _remembered = _Remembered()
+_COMPILED: Final = not __file__.endswith(".py")
 
 
 def partition_for(key: bytes, partitions: int) -> int:
     """The partition, 0 ≤ p < `partitions`, that Kafka's default partitioner gives to `key`."""
-    return _remembered[key] % partitions
+    # Interpreted, a hash costs microseconds; compiled, less than to look it up among many.
+    hashed = murmur2(key) & POSITIVE if _COMPILED else _remembered[key]
+    return hashed % partitions

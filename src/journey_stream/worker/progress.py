@@ -7,8 +7,7 @@ from aiokafka import TopicPartition
 
 
 class _Fetched(Protocol):
-    @property
-    def offset(self) -> int: ...
+    next_offset: int
 
 
 class Progress:
@@ -28,7 +27,7 @@ class Progress:
     def fetched(self, partition: TopicPartition, records: Sequence[_Fetched] | None, position: int) -> None:
         """The consumer stands at `position` after it has handed over `records`."""
         if records:
-            self._seen[partition] = records[-1].offset + 1
+            self._seen[partition] = records[-1].next_offset
         self._positions[partition] = position
 
     def acknowledged(self, ends: dict[TopicPartition, int]) -> None:

@@ -24,10 +24,11 @@ from journey_stream.events.log import encode_as_of
 from journey_stream.events.reasons import Reason
 from journey_stream.history.record import HistoryRecord, Problem, ReportProblem
 from journey_stream.worker.broker_errors import BrokerUnreachable
+from journey_stream.worker.building import build
 from journey_stream.worker.clients import close_producer, idempotent_producer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, WorkerError, not_permitted
-from journey_stream.worker.fencing import build, send_batches
+from journey_stream.worker.fencing import send_batches
 from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import Message, message_bytes
 from journey_stream.worker.positions import Positions
@@ -170,7 +171,7 @@ class _Sender:
             topic = self._route(record.value)
             partition = 0 if message.key is None else partition_for(message.key, self._partitions[topic])
             queues.setdefault((topic, partition), []).append(message)
-        built = [(*place, build(self._producer, messages)) for place, messages in queues.items()]
+        built = [(*place, build(self._producer.create_batch, messages)) for place, messages in queues.items()]
         await send_batches(self._producer, built)
         done = self.progress
         self.progress = Progress(

@@ -10,9 +10,11 @@ import logging
 import time
 from collections.abc import Iterable
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalOperation, IllegalStateError, KafkaError
+from aiokafka.record.default_records import DefaultRecord
 
+from journey_stream.worker.building import Batches
 from journey_stream.worker.clients import (
     abandon_producer,
     close_consumer,
@@ -20,12 +22,13 @@ from journey_stream.worker.clients import (
     group_consumer,
     idempotent_producer,
 )
-from journey_stream.worker.config import Settings
+from journey_stream.worker.config import Settings, TopicNames
 from journey_stream.worker.errors import PERMISSION_ERRORS, not_permitted
-from journey_stream.worker.fencing import build, send_batches
-from journey_stream.worker.merge import Merge
+from journey_stream.worker.fencing import send_batches
+from journey_stream.worker.lives import Pauses, live_until, settle
+from journey_stream.worker.merge import Merge, Run, next_offsets
 from journey_stream.worker.metrics import Metrics
-from journey_stream.worker.outbox import Row
+from journey_stream.worker.packed import PACKED, Packed
 from journey_stream.worker.progress import Progress
 from journey_stream.worker.routing import Routed, Routing
 
@@ -35,16 +38,9 @@ STRIDE_RECORDS = 400
 COMMIT_SECONDS = 0.5
 WAIT_FOR_A_PARTITION_SECONDS = 1.0
 
-# A partition that is this far ahead of the others in time waits for them; the least is one fetch of small records.
-BUFFER_RECORDS_ALL = 200_000
-BUFFER_RECORDS_MIN = 4_000
-BUFFER_BYTES_ALL = 128 * 1024 * 1024
-BUFFER_BYTES_MIN = 2 * 1024 * 1024
-
-RETRY_SECONDS_MIN = 0.2
-RETRY_SECONDS_MAX = 10.0
-LONG_LIFE_SECONDS = 30.0
 STOP_SECONDS_MAX = 15.0
+
+_Run = Run[TopicPartition, DefaultRecord]
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +52,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         self._settings = settings
         self._metrics = metrics
         self._stopping = asyncio.Event()
-        self._merge = self._new_merge(1)
+        self._merge = _new_merge()
         self._generation = 0
         self._new_assignment = False
         self._progress = Progress()
@@ -69,17 +65,21 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Raises WorkerError if only a person can help."""
-        pause = RETRY_SECONDS_MIN
+        pauses = Pauses()
         while not self._stopping.is_set():
-            born = time.monotonic()
+            pauses.born()
             try:
-                await self._live_or_stop()
+                await live_until(
+                    self._stopping,
+                    self._live,
+                    worth_finishing=lambda: self._consumer is not None,
+                    seconds_max=STOP_SECONDS_MAX,
+                )
             except PERMISSION_ERRORS as error:
                 raise not_permitted(error, self._settings) from error
             except (KafkaError, IllegalOperation, ConsumerStoppedError, TimeoutError, OSError) as error:
                 self._metrics.restarts.labels("router").inc()
-                long_life = time.monotonic() - born > LONG_LIFE_SECONDS
-                pause = RETRY_SECONDS_MIN if long_life else min(pause * 2, RETRY_SECONDS_MAX)
+                pause = pauses.died()
                 _log.warning("router: starting again in %.1f s: %s", pause, error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause)
@@ -95,29 +95,14 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in revoked:
             self._metrics.forget_lag(partition.topic, partition.partition)
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Start with empty buffers, sized for as many partitions as these."""
-        self._merge = self._new_merge(len(set(assigned)))
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+        """Start with empty buffers."""
+        self._merge = _new_merge()
         self._new_assignment = True
-
-    async def _live_or_stop(self) -> None:
-        living = asyncio.create_task(self._live())
-        stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not living.done() and self._consumer is not None:
-                await asyncio.wait({living}, timeout=STOP_SECONDS_MAX)
-        finally:
-            stopping.cancel()
-            if not living.done():
-                living.cancel()
-                await asyncio.wait({living})
-        if not living.cancelled():
-            living.result()
 
     async def _live(self) -> None:
         producer = idempotent_producer(self._settings)
-        consumer = group_consumer(self._settings, self._settings.router_group)
+        consumer = group_consumer(self._settings, self._settings.router_group, value_deserializer=PACKED)
         try:
             await producer.start()
             routing = Routing(self._settings, len(await producer.partitions_for(self._settings.topics.dead_letters)))
@@ -138,17 +123,11 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             while not self._stopping.is_set():
                 await self._fetch(consumer)
-                generation = self._generation
-                ready = self._merge.take(now=time.monotonic())
-                for start in range(0, len(ready), SLICE_RECORDS):
-                    records = ready[start : start + SLICE_RECORDS]
-                    routed = await self._route(routing, [record for _, record in records])
+                while not self._stopping.is_set() and (slice_ := await self._route(producer, routing)):
                     if writing is not None:
                         await writing
-                    writing = asyncio.create_task(self._write(producer, routed, _ends(records), generation))
+                    writing = asyncio.create_task(self._write(producer, slice_))
                     await asyncio.sleep(0)
-                    if self._stopping.is_set():
-                        break
                 if writing is not None and writing.done():
                     writing.result()
                     writing = None
@@ -159,10 +138,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._commit(consumer)
         finally:
             if writing is not None:
-                writing.cancel()
-                await asyncio.wait({writing})
-                if not writing.cancelled():
-                    writing.exception()  # seen: what is being raised already says enough
+                await settle(writing)
 
     async def _report_lost(self, consumer: AIOKafkaConsumer) -> None:
         """Say so when records were deleted before they were routed: aiokafka just goes on with what is left."""
@@ -200,32 +176,34 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 consumer.resume(partition)
             self._report_lag(partition, end - at + merge.buffered(partition), fetched.get(partition), now_ms)
 
-    async def _route(self, routing: Routing, records: list[ConsumerRecord]) -> Routed:
-        """Route in strides, between which the event loop sends what is being written and receives what comes next."""
-        seconds, now_ms = 0.0, time.time_ns() // 1_000_000
-        routed = Routed.none()
-        for start in range(0, len(records), STRIDE_RECORDS):
-            started = time.perf_counter()
-            routing.route(records[start : start + STRIDE_RECORDS], now_ms, routed)
-            seconds += time.perf_counter() - started
-            await asyncio.sleep(0)
-        self._metrics.batch_seconds.labels("router").observe(seconds)
-        self._metrics.batch_records.labels("router").observe(len(records))
-        return routed
+    async def _route(self, producer: AIOKafkaProducer, routing: Routing) -> "_Slice | None":
+        """Route what is buffered, up to a slice of it; None if nothing is to be routed.
 
-    async def _write(
-        self, producer: AIOKafkaProducer, routed: Routed, ends: dict[TopicPartition, int], generation: int
-    ) -> None:
-        topics = self._settings.topics
-        queues: list[tuple[str, int, list[Row]]] = [
-            *((topics.log, partition, messages) for partition, messages in routed.log.items()),
-            *((topics.dead_letters, partition, messages) for partition, messages in routed.dead_letters.items()),
-        ]
-        built = [(topic, partition, build(producer, messages)) for topic, partition, messages in queues]
-        await send_batches(producer, built)
-        if generation == self._generation:
-            self._progress.acknowledged(ends)
-        self._count(routed)
+        In strides, between which the event loop sends what is being written and receives what comes next. A rebalance
+        in between ends the slice.
+        """
+        made = _Slice(self._generation)
+        started = time.perf_counter()
+        while made.records < SLICE_RECORDS and made.generation == self._generation:
+            now_ms = time.time_ns() // 1_000_000
+            runs = self._merge.take(STRIDE_RECORDS, now=time.monotonic(), now_ms=now_ms)
+            if not runs:
+                break
+            made.route(runs, routing, producer, self._settings.topics, now_ms)
+            made.seconds += time.perf_counter() - started
+            await asyncio.sleep(0)
+            started = time.perf_counter()
+        if not made.ends:
+            return None
+        self._metrics.batch_seconds.labels("router").observe(made.seconds)
+        self._metrics.batch_records.labels("router").observe(made.records)
+        return made
+
+    async def _write(self, producer: AIOKafkaProducer, made: "_Slice") -> None:
+        await send_batches(producer, [(*where, batches.built()) for where, batches in made.batches.items()])
+        if made.generation == self._generation:
+            self._progress.acknowledged(made.ends)
+        self._count(made.routed)
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         self._committed_at = time.monotonic()
@@ -246,24 +224,43 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             metrics.records_out.labels(topics.dead_letters, "dead_letter").inc(count)
             metrics.dead_letters.labels("router", reason.value).inc(count)
 
-    def _report_lag(
-        self, partition: TopicPartition, behind: int, fetched: list[ConsumerRecord] | None, now_ms: int
-    ) -> None:
+    def _report_lag(self, partition: TopicPartition, behind: int, fetched: list[Packed] | None, now_ms: int) -> None:
         if fetched:
             self._metrics.lag(
-                partition.topic, partition.partition, behind, (now_ms - fetched[-1].timestamp) / 1000 if behind else 0.0
+                partition.topic, partition.partition, behind, (now_ms - fetched[-1].newest_at) / 1000 if behind else 0.0
             )
         elif not behind:
             self._metrics.lag(partition.topic, partition.partition, 0, 0.0)
 
-    def _new_merge(self, partitions: int) -> Merge[TopicPartition, ConsumerRecord]:
-        return Merge(
-            records_max=max(BUFFER_RECORDS_MIN, BUFFER_RECORDS_ALL // max(1, partitions)),
-            bytes_max=max(BUFFER_BYTES_MIN, BUFFER_BYTES_ALL // max(1, partitions)),
-            wait_seconds=WAIT_FOR_A_PARTITION_SECONDS,
-        )
+
+class _Slice:
+    """What is routed and written in one go: Kafka batches in the making, and the offsets that follow on its records."""
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.records = 0
+        self.seconds = 0.0
+        self.ends: dict[TopicPartition, int] = {}
+        self.routed = Routed.none()
+        self.batches: dict[tuple[str, int], Batches] = {}
+
+    def route(
+        self, runs: list[_Run], routing: Routing, producer: AIOKafkaProducer, topics: TopicNames, now_ms: int
+    ) -> None:
+        """Route runs of records that follow on those before."""
+        routed = self.routed
+        for partition, records, _ in runs:
+            routing.route(partition.topic, partition.partition, records, now_ms, routed)
+            self.records += len(records)
+        self.ends |= next_offsets(runs)
+        for topic, queues in ((topics.log, routed.log), (topics.dead_letters, routed.dead_letters)):
+            for number, messages in queues.items():
+                batches = self.batches.get((topic, number))
+                if batches is None:
+                    batches = self.batches[topic, number] = Batches(producer.create_batch)
+                batches.add(messages)
+                messages.clear()
 
 
-def _ends(records: list[tuple[TopicPartition, ConsumerRecord]]) -> dict[TopicPartition, int]:
-    """The next offset per partition after these records, which are in order within each partition."""
-    return {partition: record.offset + 1 for partition, record in records}
+def _new_merge() -> Merge[TopicPartition, DefaultRecord]:
+    return Merge(wait_seconds=WAIT_FOR_A_PARTITION_SECONDS)

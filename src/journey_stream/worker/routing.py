@@ -2,26 +2,22 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from journey_stream.events.admission import Admitted, Refused, read_touchpoint
-from journey_stream.events.log import Source, encode_touchpoint
+from journey_stream.events.log import Source, encode_from, source_of
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header
 from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES, Row, dead_letter_message
 
-_SURELY_FITS_BYTES = 2_000
+_SURELY_FITS_BYTES: Final = 2_000
 
 
 class SourceRecord(Protocol):
     """A record of a source as a consumer hands it over; `timestamp` in ms, -1 for none."""
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property
@@ -56,48 +52,54 @@ class Routing:
         self._dead_letter_partitions = dead_letter_partitions
         self._bytes_max = settings.record_bytes_max
         self._letter_bytes_max = settings.dead_letter_bytes_max
+        self._sources: dict[tuple[str, int], bytes] = {}
 
-    def route(self, records: Sequence[SourceRecord], now_ms: int, routed: Routed | None = None) -> Routed:
-        """Add to `routed` where each record goes. `now_ms` is the router's clock: no arrival is later than that."""
-        routed = Routed.none() if routed is None else routed
-        log, letters, admitted, refused = routed
-        admitted.update([record.topic for record in records])
-        partitions, bytes_max = self._partitions, self._bytes_max
+    def route(self, topic: str, partition: int, records: Sequence[SourceRecord], now_ms: int, routed: Routed) -> None:
+        """Add to `routed` where each of these records of a source partition goes.
+
+        `now_ms` is the router's clock: no arrival is later than that.
+        """
+        log, refused = routed.log, 0
+        partitions = self._partitions
+        source = self._sources.get((topic, partition))
+        if source is None:
+            source = self._sources[topic, partition] = source_of(topic, partition)
         for record in records:
             found = read_touchpoint(record.value)
             if isinstance(found, Admitted):
                 key = found.profile_id.encode()
-                source = Source(record.topic, record.partition, record.offset)
-                value = encode_touchpoint(found, source, record.key)
-                if len(value) < _SURELY_FITS_BYTES or BATCH_OVERHEAD_BYTES + len(key) + len(value) <= bytes_max:
+                value = encode_from(source, record.offset, found, key, record.key)
+                if len(key) + len(value) < _SURELY_FITS_BYTES or self._fits(key, value):
                     timestamp = record.timestamp
                     if not 0 <= timestamp <= now_ms:
                         timestamp = now_ms
-                    headers = _passed_on(record.headers) if record.headers else ()
-                    log[partition_for(key, partitions)].append((key, value, headers, timestamp))
+                    headers = record.headers
+                    passed_on = _passed_on(headers) if headers else ()
+                    log[partition_for(key, partitions)].append((key, value, passed_on, timestamp))
                     continue
                 found = Refused(
-                    Reason.RECORD_TOO_LARGE, f"{len(value)} bytes with key and envelope; at most {bytes_max}"
+                    Reason.RECORD_TOO_LARGE, f"{len(value)} bytes with key and envelope; at most {self._bytes_max}"
                 )
-            admitted[record.topic] -= 1
-            refused[record.topic, found.reason] += 1
-            partition = record.partition % self._dead_letter_partitions
-            letters[partition].append(self._dead_letter(record, found))
-        if refused:
-            for topic in [topic for topic, count in admitted.items() if not count]:
-                del admitted[topic]
-        return routed
+            refused += 1
+            routed.refused[topic, found.reason] += 1
+            letter = self._dead_letter(Source(topic, partition, record.offset), record, found)
+            routed.dead_letters[partition % self._dead_letter_partitions].append(letter)
+        if len(records) > refused:
+            routed.admitted[topic] += len(records) - refused
 
-    def _dead_letter(self, record: SourceRecord, found: Refused) -> Row:
+    def _fits(self, key: bytes, value: bytes) -> bool:
+        return BATCH_OVERHEAD_BYTES + len(key) + len(value) <= self._bytes_max
+
+    def _dead_letter(self, source: Source, record: SourceRecord, found: Refused) -> Row:
         letter = DeadLetter(
             found.reason,
             found.detail,
             "router",
-            Source(record.topic, record.partition, record.offset),
+            source,
             record.timestamp if record.timestamp >= 0 else None,
             record.key,
             record.value,
-            record.headers,
+            tuple(record.headers),
         )
         return dead_letter_message(letter, self._letter_bytes_max)
 

@@ -11,12 +11,14 @@ in one, and there is nothing to lock: the group only says which tasks a worker s
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from itertools import chain, islice
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.record.default_records import DefaultRecord
 
 from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.worker.batch import Batch, Processor
@@ -24,6 +26,7 @@ from journey_stream.worker.clients import close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Uncertain, WorkerError, not_permitted
 from journey_stream.worker.fencing import TaskProducer
+from journey_stream.worker.lives import Pauses, live_until, settle
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Outbox
 from journey_stream.worker.restore import restore
@@ -33,10 +36,6 @@ from journey_stream.worker.ticking import Ticking, now_ms
 STRIDE_RECORDS = 200
 """A stride of computing takes two milliseconds or so. A transaction is several requests, one after another: without
 such pauses each would wait until some other task has computed its whole batch."""
-
-RETRY_SECONDS_MIN = 0.2
-RETRY_SECONDS_MAX = 10.0
-LONG_LIFE_SECONDS = 30.0
 
 STOP_SECONDS_MAX = 20.0
 """How long the last commit may take after `stop`; what it leaves undone the next owner does."""
@@ -94,6 +93,7 @@ class Task:
         self._group = group
         self._log_tp = TopicPartition(settings.topics.log, partition)
         self._changelog_tp = TopicPartition(settings.topics.state, partition)
+        self._applied_at = 0
         self._stopping = asyncio.Event()
         self._outbox = Outbox(settings, partition)
 
@@ -103,38 +103,25 @@ class Task:
 
     async def run(self) -> None:
         """Live until `stop`. Raises WorkerError if only a person can help."""
-        pause = RETRY_SECONDS_MIN
+        pauses = Pauses()
         while not self._stopping.is_set():
-            born = time.monotonic()
+            pauses.born()
             try:
-                await self._live_or_stop()
+                await live_until(
+                    self._stopping,
+                    self._live,
+                    worth_finishing=lambda: self.state is not State.RESTORING,
+                    seconds_max=STOP_SECONDS_MAX,
+                )
             except PERMISSION_ERRORS as error:
                 raise not_permitted(error, self._settings) from error
             except (OffsetOutOfRangeError, StateMismatch) as error:
                 raise self._for_a_person(error) from error
             except (Fenced, Uncertain, KafkaError, TimeoutError, OSError) as error:
                 self._report.restarting()
-                long_life = time.monotonic() - born > LONG_LIFE_SECONDS
-                pause = RETRY_SECONDS_MIN if long_life else min(pause * 2, RETRY_SECONDS_MAX)
                 _log.warning("task %d: starting again: %s", self.partition, error)
-                await self._wait_for_the_group(pause)
+                await self._wait_for_the_group(pauses.died())
         self.state = State.STOPPED
-
-    async def _live_or_stop(self) -> None:
-        """One life; `stop` lets it finish its batch, but does not wait for a restore."""
-        living = asyncio.create_task(self._live())
-        stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not living.done() and self.state is not State.RESTORING:
-                await asyncio.wait({living}, timeout=STOP_SECONDS_MAX)
-        finally:
-            stopping.cancel()
-            if not living.done():
-                living.cancel()
-                await asyncio.wait({living})
-        if not living.cancelled():
-            living.result()
 
     async def _live(self) -> None:
         self.state = State.RESTORING
@@ -194,7 +181,7 @@ class Task:
         )
 
     async def _log_consumer(self, next_offset: int) -> AIOKafkaConsumer:
-        consumer = partition_consumer(self._settings)
+        consumer = partition_consumer(self._settings, packed=True)
         try:
             await consumer.start()
             consumer.assign([self._log_tp])
@@ -208,10 +195,13 @@ class Task:
         """Compute one batch while the one before it commits; a failure of either is the end of both."""
         committing: asyncio.Task[None] | None = None
         ticking = Ticking(self._settings.ticks)
+        fetched: Iterator[DefaultRecord] = iter(())
         try:
             while not self._stopping.is_set():
-                records = await self._poll(consumer, processor, ticking)
-                batch = await self._compute(processor, records) if records else None
+                batch = await self._compute(processor, fetched)
+                if batch is None:
+                    fetched = await self._poll(consumer, processor, ticking)
+                    batch = await self._compute(processor, fetched)
                 if committing is not None:
                     await committing
                     committing = None
@@ -220,15 +210,12 @@ class Task:
                 elif self._is_quiet(consumer, processor) and ticking.due(processor):
                     await self._send_tick(ticking)
                 behind = max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
-                self._report.progress(processor.engine, behind, records[-1].timestamp if records else None)
+                self._report.progress(processor.engine, behind, self._applied_at if batch else None)
             if committing is not None:
                 await committing
         finally:
             if committing is not None:
-                committing.cancel()
-                await asyncio.wait({committing})
-                if not committing.cancelled():
-                    committing.exception()  # seen: what is being raised already says enough
+                await settle(committing)
 
     async def _send_tick(self, ticking: Ticking) -> None:
         try:
@@ -237,24 +224,34 @@ class Task:
             _log.warning("task %d: no tick could be written, time stands still: %s", self.partition, error)
             ticking.sent(-1)
 
-    async def _poll(self, consumer: AIOKafkaConsumer, processor: Processor, ticking: Ticking) -> list[ConsumerRecord]:
-        found = await consumer.getmany(
-            self._log_tp, timeout_ms=ticking.poll_ms(processor), max_records=self._settings.batch_records_max
-        )
-        records: list[ConsumerRecord] = found.get(self._log_tp, [])
-        return records
+    async def _poll(
+        self, consumer: AIOKafkaConsumer, processor: Processor, ticking: Ticking
+    ) -> Iterator[DefaultRecord]:
+        """The records of the next fetch, to be unpacked one by one."""
+        found = await consumer.getmany(self._log_tp, timeout_ms=ticking.poll_ms(processor))
+        return chain.from_iterable(found.get(self._log_tp, ()))
 
-    async def _compute(self, processor: Processor, records: list[ConsumerRecord]) -> Batch:
-        """Apply the records in strides, between which the event loop sends and receives for everybody else."""
-        seconds = 0.0
-        for start in range(0, len(records), STRIDE_RECORDS):
+    async def _compute(self, processor: Processor, fetched: Iterator[DefaultRecord]) -> Batch | None:
+        """Apply up to a batch of records; None if there are none.
+
+        In strides, between which the event loop sends and receives for everybody else.
+        """
+        seconds, count = 0.0, 0
+        while count < self._settings.batch_records_max:
             started = time.perf_counter()
-            processor.apply(records[start : start + STRIDE_RECORDS])
+            stride = list(islice(fetched, min(STRIDE_RECORDS, self._settings.batch_records_max - count)))
+            if not stride:
+                break
+            processor.apply(stride)
+            count += len(stride)
+            self._applied_at = stride[-1].timestamp
             seconds += time.perf_counter() - started
             await asyncio.sleep(0)
+        if not count:
+            return None
         started = time.perf_counter()
         batch = processor.finish()
-        self._report.computed(len(records), seconds + time.perf_counter() - started)
+        self._report.computed(count, seconds + time.perf_counter() - started)
         return batch
 
     async def _commit(self, producer: TaskProducer, batch: Batch) -> None:

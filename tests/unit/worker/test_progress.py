@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from aiokafka import TopicPartition
 
 from journey_stream.worker.progress import Progress
-from tests.unit.worker.records import Rec
 
 WEB = TopicPartition("touchpoints.web", 1)
 
 
-def fetched(*offsets: int) -> list[Rec]:
-    return [Rec(None, None, offset=offset) for offset in offsets]
+class Chunk(NamedTuple):
+    next_offset: int
+
+
+def fetched(*offsets: int) -> list[Chunk]:
+    return [Chunk(offset + 1) for offset in offsets]
 
 
 def test_nothing_is_committed_that_the_log_has_not_acknowledged() -> None:
