@@ -297,6 +297,17 @@ def test_state_of_another_model_is_refused() -> None:
         other.restore(*meta)
 
 
+def test_state_that_lacks_a_part_is_refused() -> None:
+    machine, other = partition(), partition()
+    apply_all(machine, [touchpoint(f"e{n}", "note", n / 10) for n in range(10)])
+    for key, value in machine.drain_state():
+        if not key.startswith(b"p"):
+            other.restore(key, value)
+
+    with pytest.raises(StateMismatch, match=r"profile 'c1' lacks its parts \[1\]"):
+        other.restored()
+
+
 def test_settling_longer_than_history_can_change_is_refused() -> None:
     with pytest.raises(ValueError, match="settle"):
         Partition(tricky_model(settle="11d"), LIMITS)
