@@ -4,15 +4,17 @@ from typing import Final
 
 import msgspec
 
-from journey_stream.engine.risk import RiskHead
 from journey_stream.engine.standing import Standing, StandingRow, standing_of
 from journey_stream.engine.touches import LONG_AGO, NEVER
 
-CHECKPOINT = 0
+CHECKPOINT: Final = 0
 """Number of the part that holds the checkpoint instead of touchpoints."""
 
+RISK: Final = (1 << 32) - 1
+"""Number of the part that holds what is kept for churn risk."""
+
 HeadRow = tuple[
-    int, int, int, int, int, int, str, int, int, str, int, bool, int, RiskHead | None,
+    int, int, int, int, int, int, str, int, int, str, int, bool, int, int,
     StandingRow, int, bytes, bytes, list[int],
 ]  # fmt: skip
 """The fields of a head in the order in which it is packed."""
@@ -25,7 +27,8 @@ class Head:
     `published` are on the topic. `tail`: the newest `tail_count` of `held` touchpoints, the last of them being
     (`last_at`, `last_id`). `parts`: numbers of the parts that hold the others, oldest first. `folds_at`: when the clock
     lets the oldest part fold into the checkpoint, which ends at (`folded_at`, `folded_id`). `generation` counts the
-    parameters of churn risk that the partition has seen, up to those that `risk` was scored with.
+    parameters of churn risk that the partition has seen, up to those that this profile was scored with, and silence
+    changes nothing about that before `risk_quiet_until`.
     """
 
     __slots__ = (
@@ -44,7 +47,7 @@ class Head:
         "parts",
         "published",
         "revision",
-        "risk",
+        "risk_quiet_until",
         "standing",
         "tail",
         "tail_count",
@@ -54,7 +57,7 @@ class Head:
         if row is None:
             new = Standing().row()
             first = (NEVER, 0, 0, 0, 0, LONG_AGO, "", NEVER, LONG_AGO, "", CHECKPOINT + 1, False)
-            row = (*first, 0, None, new, 0, b"", b"", [])
+            row = (*first, 0, NEVER, new, 0, b"", b"", [])
         (
             self.armed,
             self.revision,
@@ -69,7 +72,7 @@ class Head:
             self.next_part,
             self.overflow,
             self.generation,
-            self.risk,
+            self.risk_quiet_until,
             standing,
             self.tail_count,
             self.tail,
@@ -94,7 +97,7 @@ class Head:
             self.next_part,
             self.overflow,
             self.generation,
-            self.risk,
+            self.risk_quiet_until,
             self.standing.row(),
             self.tail_count,
             self.tail,

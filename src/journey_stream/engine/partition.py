@@ -12,7 +12,7 @@ from zlib import crc32
 
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.fold import step
-from journey_stream.engine.head import CHECKPOINT, decode_row, scheduled
+from journey_stream.engine.head import CHECKPOINT, RISK, decode_row, scheduled
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.meta import STATE_FORMAT, Meta, decode_meta, format_of
 from journey_stream.engine.packing import encode
@@ -20,8 +20,6 @@ from journey_stream.engine.plan import Plan
 from journey_stream.engine.predicates import facts_of
 from journey_stream.engine.profile import Context, Packed, Profile, at_rest, bytes_of, head_of
 from journey_stream.engine.publication import Counters
-from journey_stream.engine.risk import RiskChange, RiskState
-from journey_stream.engine.risk_fold import step_risk
 from journey_stream.engine.touches import LONG_AGO, NEVER, Change
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
@@ -171,9 +169,10 @@ class Partition:
             key, head = profile_id.encode(), head_of(packed)
             yield b"h" + key, head
             if isinstance(packed, tuple):
-                _, parts, checkpoint, _ = packed
-                if checkpoint is not None:
-                    yield _part_key(key, CHECKPOINT), checkpoint
+                _, parts, checkpoint, _, risk = packed
+                for number, one in ((CHECKPOINT, checkpoint), (RISK, risk)):
+                    if one is not None:
+                        yield _part_key(key, number), one
                 for number, part in zip(decode_row(head)[-1], parts, strict=True):
                     yield _part_key(key, number), part
         yield _META_KEY, self._meta()
@@ -187,20 +186,17 @@ class Partition:
         horizon = self.clock - self.limits.holding_ms
         for profile_id, packed in sorted(self._profiles.items()):
             profile = Profile(profile_id, at_rest(packed), self._context)
-            checkpoint, risk, rest = profile.checkpoint(), profile.risk_checkpoint(), []
+            checkpoint = profile.checkpoint()
             final: list[Change] = []
-            final_risks: list[RiskChange] = []
-            for touch in profile.touches():
-                if touch.at < horizon:
-                    step(self.plan, checkpoint, touch, final)
-                    step_risk(self.plan, risk, touch, final_risks)
-                else:
-                    rest.append(touch)
+            touches = list(profile.touches())
+            folding = [touch for touch in touches if touch.at < horizon]
+            for touch in folding:
+                step(self.plan, checkpoint, touch, final)
             head = profile.head
             standings = [[s.stage, s.peak, s.entered_at, sorted(s.memory.items())] for s in (checkpoint, head.standing)]
-            risks = [_canonical_risk(risk), _canonical_risk(profile.risk_state())]
-            histories = [profile.history()[len(final) :], profile.risk_history()[len(final_risks) :]]
-            yield profile_id, encode([standings, risks, rest, histories])
+            track = profile.risk_track()
+            risk = None if track is None else track.canonical(folding)
+            yield profile_id, encode([standings, touches[len(folding) :], profile.history()[len(final) :], risk])
 
     def state_hash(self) -> str:
         """SHA-256 over `canonical`, in hex."""
@@ -225,7 +221,9 @@ class Partition:
             self.clock,
         )
         head = profile.head
-        due = head.standing.quiet_until if head.risk is None and not self.plan.settles else profile.next_due()
+        due = profile.next_due() if self.plan.settles else head.standing.quiet_until
+        if head.risk_quiet_until < due and self.plan.scorer is not None:
+            due = head.risk_quiet_until
         if due < head.armed:
             head.armed = due
             self._arm(due, profile_id)
@@ -250,7 +248,7 @@ class Partition:
         profile = self._profile(profile_id)
         if profile.head.generation == self._context.generation:
             return []
-        decisions = profile.rescore(at, self.clock)
+        decisions = list(profile.rescore(at, self.clock))
         due = profile.next_due()
         if due < profile.head.armed:
             profile.head.armed = due
@@ -328,9 +326,9 @@ class Partition:
                 f"the state of profile {profile_id!r} lacks its parts {missing}: the state was not read in full, or "
                 "records of it were deleted; start anew under an application id of its own",
             )
-        if not numbers and CHECKPOINT not in loose:
+        if not loose:
             return head
-        return head, tuple([loose[number] for number in numbers]), loose.get(CHECKPOINT), None
+        return head, tuple([loose[number] for number in numbers]), loose.get(CHECKPOINT), None, loose.get(RISK)
 
     def _meta(self) -> bytes:
         model = self.plan.model
@@ -370,14 +368,6 @@ def _part_key(key: bytes, number: int) -> bytes:
 
 def _spread(profile_id: str) -> int:
     return crc32(profile_id.encode()) % RESCORING_MS
-
-
-def _canonical_risk(state: RiskState) -> list[object]:
-    evidence = [state.first_id, state.last_id, sorted((state.signal_ids or {}).items())]
-    signals = sorted(((state.summary.signals if state.summary is not None else state.early) or {}).items())
-    summary = state.summary
-    counts = None if summary is None else [summary.first, summary.last, summary.repeats, summary.spent]
-    return [state.band, state.since, state.probability, counts, signals, evidence]
 
 
 def _too_late(occurred_at: int, arrived_at: int, lateness_ms: int) -> str:

@@ -1,5 +1,6 @@
 """What a profile keeps for churn risk, beside its stage: where it is, and the changes of band that were published."""
 
+from copy import copy
 from typing import Literal
 
 import msgspec
@@ -35,6 +36,15 @@ class RiskState(msgspec.Struct, array_like=True, gc=False):
     early: dict[str, int] | None = None
     signal_ids: dict[str, str] | None = None
 
+    def canonical(self) -> list[object]:
+        """What depends on nothing but touchpoints and clock."""
+        evidence = [self.first_id, self.last_id, sorted((self.signal_ids or {}).items())]
+        summary = self.summary
+        if summary is None:
+            return [self.band, sorted((self.early or {}).items()), evidence]
+        counts = [summary.first, summary.last, summary.repeats, summary.spent, sorted((summary.signals or {}).items())]
+        return [self.band, self.since, self.probability, counts, evidence]
+
 
 class RiskChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One move from band to band (indices; -1 = none yet), with all that states the same score and reasons again.
@@ -53,29 +63,30 @@ class RiskChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     signal_ids: dict[str, str] | None = None
 
 
-class RiskHead(msgspec.Struct, array_like=True, gc=False):
-    """Churn risk in the head: `state` is a packed RiskState, which only touchpoints that concern risk need unpacked.
+class Risk(msgspec.Struct, array_like=True, gc=False):
+    """A profile's state record of churn risk.
 
-    `quiet_until` is a copy of the state's, for the timer. `history` is the run of the `changes` changes of band since
-    the checkpoint, all of them published; `revision` counts the messages about them.
+    `history` is the run of the `changes` changes of band since the checkpoint, all of them published; `revision` counts
+    the messages about them. `checkpoint` is the state up to where the timeline begins; None for that of somebody new.
     """
 
-    quiet_until: int = NEVER
     revision: int = 0
     changes: int = 0
     history: bytes = b""
-    state: bytes = b""
+    state: RiskState = msgspec.field(default_factory=RiskState)
+    checkpoint: RiskState | None = None
+
+    def copy_of_checkpoint(self) -> RiskState:
+        """The checkpoint, to be altered."""
+        return RiskState() if self.checkpoint is None else copy(self.checkpoint)
 
 
-_decode_state = msgspec.msgpack.Decoder(RiskState).decode
+unpack_risk = msgspec.msgpack.Decoder(Risk).decode
+"""Raises msgspec.MsgspecError for other bytes."""
+
 _decode_changes = msgspec.msgpack.Decoder(list[RiskChange]).decode
 
 
 def unpack_risk_changes(count: int, run: bytes) -> list[RiskChange]:
     """The changes of a run of `count` packed ones."""
     return _decode_changes(array_header(count) + run)
-
-
-def unpack_state(packed: bytes) -> RiskState:
-    """The state, for work; that of somebody new if there is none yet."""
-    return _decode_state(packed) if packed else RiskState()

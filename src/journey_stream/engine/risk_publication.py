@@ -16,7 +16,7 @@ class RiskPublisher:
     """Writes decisions about churn risk in the words of one set of parameters."""
 
     def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+        self.scorer = scorer
         self._parameters = parameters = scorer.parameters
         self._key = blake2b(f"{parameters.name} {parameters.version}".encode()).digest()
         self._lasting = say_span(parameters.window_ms)
@@ -32,7 +32,7 @@ class RiskPublisher:
     ) -> RiskChanged:
         """One message; `revision` is its own."""
         parameters, summary = self._parameters, change.summary
-        risk = assess(self._scorer, summary, change.at, None if change.before == NO_BAND else change.before)
+        risk = assess(self.scorer, summary, change.at, None if change.before == NO_BAND else change.before)
         band, previous = BANDS[change.after], None if change.before == NO_BAND else BANDS[change.before]
         by_touchpoint = change.cause == "touchpoint"
         return RiskChanged(

@@ -64,15 +64,14 @@ def standing_of(row: StandingRow) -> Standing:
     return Standing(stage, peak, entered_at, silent_at, quiet_until, memory, came_from, rule)
 
 
-def pack_checkpoint(standing: Standing, risk: bytes) -> bytes:
-    """The bytes of a checkpoint; `risk` is its packed state of churn risk, empty if there is none."""
-    return encode((standing.row(), risk))
+def pack_standing(standing: Standing) -> bytes:
+    """The bytes of a checkpoint."""
+    return encode(standing.row())
 
 
-def unpack_checkpoint(packed: bytes) -> tuple[Standing, bytes]:
-    """Back from `pack_checkpoint`. Raises msgspec.MsgspecError for other bytes."""
-    row, risk = _decode(packed)
-    return standing_of(row), risk
+def unpack_standing(packed: bytes) -> Standing:
+    """Back from `pack_standing`. Raises msgspec.MsgspecError for other bytes."""
+    return standing_of(_decode(packed))
 
 
-_decode: Final = msgspec.msgpack.Decoder(tuple[StandingRow, bytes]).decode
+_decode: Final = msgspec.msgpack.Decoder(StandingRow).decode
