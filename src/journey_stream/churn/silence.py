@@ -105,10 +105,15 @@ def still_quiet(scorer: Scorer, summary: Summary, after: int, now: int, band: in
 
 def _stays(limits: tuple[float, float], constant: float, near: list[float], far: list[float]) -> bool:
     """Whether the score surely stays within the limits, given its moving terms at both ends of a span."""
-    leave, enter = limits
-    low = constant + sum(map(min, near, far)) - _SLACK
-    high = constant + sum(map(max, near, far)) + _SLACK
-    return leave <= low and high < enter
+    low, high = constant - _SLACK, constant + _SLACK
+    for one, other in zip(near, far, strict=True):
+        if one < other:
+            low += one
+            high += other
+        else:
+            low += other
+            high += one
+    return limits[0] <= low and high < limits[1]
 
 
 def _crossing(scorer: Scorer, summary: Summary, hour: int, band: int) -> Crossing:

@@ -2,6 +2,7 @@
 
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.predicates import Holds, any_of, holds_all, left_open, may_match
+from journey_stream.engine.touches import Facts
 from journey_stream.journey.model import Pattern
 
 
@@ -20,6 +21,15 @@ class Concern:
         self.is_event = is_event
         self.event = event
         self.signals = signals
+
+    def is_met(self, facts: Facts | None) -> bool:
+        """Whether a touchpoint with these facts is any of it."""
+        if self.is_event and (self.event is None or self.event(facts)):
+            return True
+        for _, holds in self.signals:  # noqa: SIM110 -- a comprehension would be an object
+            if holds is None or holds(facts):
+                return True
+        return False
 
 
 def concern_of(scorer: Scorer, channel: str, type_: str) -> Concern | None:

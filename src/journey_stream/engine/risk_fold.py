@@ -7,7 +7,7 @@ from journey_stream.churn.bgnbd import logistic
 from journey_stream.churn.reasons import DIGITS
 from journey_stream.churn.score import Scorer
 from journey_stream.churn.silence import crossing_by, look, next_crossing, still_quiet
-from journey_stream.churn.summary import Before, Summary, bought, signalled
+from journey_stream.churn.summary import Summary, bought, seen, signalled
 from journey_stream.engine.concern import Concern
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.risk import NO_BAND, RiskCause, RiskChange, RiskState
@@ -31,18 +31,18 @@ def react_to_risk(
     changes: list[RiskChange],
 ) -> None:
     """`step_risk` for somebody who knows already what touchpoints of this channel and type mean."""
-    event = concern.is_event and (concern.event is None or concern.event(facts))
-    signals = [name for name, holds in concern.signals if holds is None or holds(facts)]
-    if not event and not signals:
+    if not concern.is_met(facts):
         return
     if at > state.quiet_until:
         pass_silence(scorer, state, at, changes)
-    if event:
+    if concern.is_event and (concern.event is None or concern.event(facts)):
         _note_event(scorer, state, at, event_id, facts)
-    for signal in signals:
-        _note_signal(state, signal, at, event_id)
-    if state.summary is not None and at > state.resume_at:
-        _score(scorer, state, state.summary, at, "touchpoint", event_id, changes)
+    for signal, holds in concern.signals:
+        if holds is None or holds(facts):
+            _note_signal(state, signal, at, event_id)
+    summary = state.summary
+    if summary is not None and at > state.resume_at:
+        _score(scorer, state, summary, at, "touchpoint", event_id, changes)
 
 
 def pass_silence(scorer: Scorer, state: RiskState, until: int, changes: list[RiskChange]) -> None:
@@ -123,11 +123,9 @@ def _note_event(scorer: Scorer, state: RiskState, at: int, event_id: str, facts:
     value = None if facts is None else facts.get("value")
     spent = float(value) if isinstance(value, int | float) else None
     if state.summary is None:
-        state.summary = bought(Before(state.early), at, spent, scorer.parameters)
-        state.early = None
         state.first_id = event_id
-    else:
-        state.summary = bought(state.summary, at, spent, scorer.parameters)
+    state.summary = bought(state.summary, at, spent, scorer.parameters, state.early)
+    state.early = None
     state.last_id = event_id
 
 
@@ -135,6 +133,6 @@ def _note_signal(state: RiskState, signal: str, at: int, event_id: str) -> None:
     # Published changes share these dictionaries, so they are replaced and never altered.
     state.signal_ids = {**(state.signal_ids or {}), signal: event_id}
     if state.summary is None:
-        state.early = {**(state.early or {}), signal: at}
+        state.early = seen(state.early, signal, at)
     else:
         state.summary = signalled(state.summary, signal, at)
