@@ -27,6 +27,7 @@ REFUSALS = {
     "sources": (TOPIC, "{prefix}touchpoints.web", READ),
     "log": (TOPIC, "{prefix}log", WRITE),
     "stage changes": (TOPIC, "{prefix}stage-changes", WRITE),
+    "churn risk": (TOPIC, "{prefix}churn-risk", WRITE),
     "state": (TOPIC, "{prefix}state", READ),
     "router group": (GROUP, "{prefix}app-router", READ),
     "tasks group": (GROUP, "{prefix}app-tasks", READ),
