@@ -46,6 +46,7 @@ MODULES = (
     "worker/building.py",
     "worker/merge.py",
     "worker/murmur.py",
+    "worker/outbox.py",
     "worker/routing.py",
 )
 

@@ -7,7 +7,7 @@ where the original is, and loses its value.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from journey_stream.events.decisions import StageChanged
 from journey_stream.events.log import Source, original_of
@@ -25,10 +25,10 @@ from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
 from journey_stream.worker.errors import WorkerError
 
-BATCH_OVERHEAD_BYTES = 61 + 5 + 10 + 5 + 1 + 3 * 5
+BATCH_OVERHEAD_BYTES: Final = 61 + 5 + 10 + 5 + 1 + 3 * 5
 """Header of a Kafka batch with one record, and the most that the record's own lengths can take."""
 
-_HEADER_OVERHEAD_BYTES = 2 * 5
+_HEADER_OVERHEAD_BYTES: Final = 2 * 5
 _PROFILE_HEADERS: tuple[Header, ...] = (("content-type", b"application/json"),)
 
 
@@ -76,7 +76,7 @@ class Outbox:
         changes = [self._stage_change(caused, letters) for caused in batch.changes]
         views = [Message(id_.encode(), encode_profile(view), _PROFILE_HEADERS) for id_, view in batch.views.items()]
         position = Position(batch.next_offset, batch.clock, self._partitions)
-        state: list[Row] = [(key, value, (), None) for key, value in self._within_bounds(batch.changelog)]
+        state = self._state(batch.changelog)
         state.append(Message(KEY, encode_position(position)))
         found: dict[str, Sequence[Row]] = {
             self._topics.stage_changes: changes,
@@ -87,14 +87,17 @@ class Outbox:
         }
         return {topic: messages for topic, messages in found.items() if messages}
 
-    def _within_bounds(self, changelog: StateRecords) -> StateRecords:
-        largest = max([len(key) + len(value) for key, value in changelog if value is not None], default=0)
-        if largest + BATCH_OVERHEAD_BYTES > self._bytes_max:
-            raise WorkerError(
-                f"A state record of {largest} bytes does not fit {self._topics.state}. Raise record_bytes_max, and "
-                "max.message.bytes of the topics with it (journey-stream topics check)."
-            )
-        return changelog
+    def _state(self, changelog: StateRecords) -> list[Row]:
+        rows: list[Row] = []
+        bytes_max = self._bytes_max - BATCH_OVERHEAD_BYTES
+        for key, value in changelog:
+            if value is not None and len(key) + len(value) > bytes_max:
+                raise WorkerError(
+                    f"A state record of {len(key) + len(value)} bytes does not fit {self._topics.state}. Raise "
+                    "record_bytes_max, and max.message.bytes of the topics with it (journey-stream topics check)."
+                )
+            rows.append((key, value, (), None))
+        return rows
 
     def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
         change = caused.change
