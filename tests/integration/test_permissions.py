@@ -103,7 +103,8 @@ async def test_a_worker_that_is_refused_something_ends_and_says_what_it_needs(
     resource, name, operation = REFUSALS[refused]
     await grant(guarded[0], user, resource, name.format(prefix=prefix), operation, DENY)
     open_settings = read_config(config).model_copy(update={"bootstrap_servers": (guarded[0].bootstrap,)})
-    await send(open_settings, [touchpoint(open_settings, "e1", "add_to_cart")])
+    bought = touchpoint(open_settings, "e2", "purchase", channel="store", value=20)
+    await send(open_settings, [touchpoint(open_settings, "e1", "add_to_cart"), bought])
 
     with Worker(config, "worker") as worker:
         exit_code = worker.wait()
