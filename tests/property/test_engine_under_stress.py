@@ -5,6 +5,7 @@ JOURNEY_STRESS sets how many lives each ordeal takes (25): `JOURNEY_STRESS=2000 
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -15,7 +16,9 @@ from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import Rejected
 from journey_stream.events.log import Tick, TouchpointRecord
 from journey_stream.events.reasons import Reason
+from journey_stream.events.times import HOUR_MS
 from tests.support.ordeals import Life, Ordeal, draw_life
+from tests.support.risks import nervous_scorer
 from tests.support.witness import Subscriber, Truth
 
 ORDEALS = {
@@ -93,6 +96,32 @@ def test_history_stays_in_one_piece_when_profiles_overflow(seed: int) -> None:
         if rng.random() < 0.3:
             store(partition, stored)
             partition = started_anew(partition, stored, life, rng)
+
+
+@given(seed=seeds)
+@lives
+def test_parameters_of_churn_risk_may_change_at_any_time(seed: int) -> None:
+    rng = Random(seed)
+    life = draw_life(rng.choice([ORDEALS["plain"], ORDEALS["settling over jumps of the clock"]]), rng)
+    choices = [None, *(nervous_scorer(version=version, intercept=version / 2 - 1.0) for version in range(1, 5))]
+    scorer = rng.choice(choices)
+    partition, subscriber, stored = Partition(life.model, life.limits, scorer), Subscriber(steady=False), {}
+    clock = 0
+
+    for record in life.records:
+        clock = max(clock, record.arrived_at if isinstance(record, TouchpointRecord) else record.at)
+        subscriber.hear(partition.apply(record), scored=scorer is not None)
+        subscriber.check_chains()
+        assert (partition.next_timer() or clock + 1) > clock
+        if rng.random() < 0.15:
+            store(partition, stored)
+            before, scorer = scorer, rng.choice([scorer, *choices])
+            partition = started_anew(partition, stored, replace(life, scorer=scorer), rng)
+            assert (partition.parameters_before is None) is (before is scorer) or before is None is scorer
+    subscriber.hear(partition.apply(Tick(clock + HOUR_MS)), scored=scorer is not None)
+
+    assert 0 == partition.to_rescore
+    subscriber.check_chains()
 
 
 def store(partition: Partition, stored: dict[bytes, bytes]) -> None:

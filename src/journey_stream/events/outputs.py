@@ -130,7 +130,12 @@ class CurrentRisk(BaseModel):
     model_config = _OPEN
 
     band: Band
-    probability: Annotated[float, Field(ge=0, le=1, description="When the band was entered.")]
+    probability: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="When the band was entered, or when other parameters took over if that is later."
+        ),
+    ]
     since: AwareDatetime = Field(description="Event time at which the band was entered.")
     revision: Annotated[int, Field(ge=1, description="Revision of the last risk change that this view contains.")]
     model: ChurnModelRef
