@@ -42,14 +42,12 @@ class Risk(NamedTuple):
 def assess(scorer: Scorer, summary: Summary, at: int, band: int | None) -> Risk:
     """The risk at an instant of a customer who was in `band` before, or in none."""
     score = scorer.score(summary, at)
-    recalibration = scorer.parameters.recalibration
-    typical = recalibration.intercept + sum(one.weight * one.typical for one in recalibration.weights)
     found = [*_facts(scorer, summary, at), *_signals(scorer, summary, at)]
     found.sort(key=lambda one: (-abs(one.log_odds), one.factor))
     return Risk(
         round(logistic(score), DIGITS),
         scorer.bands.next(band, score),
-        round(typical, DIGITS),
+        round(scorer.typical, DIGITS),
         tuple(found),
     )
 

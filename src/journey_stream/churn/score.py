@@ -31,6 +31,7 @@ class Scorer:
         "bands",
         "parameters",
         "signals",
+        "typical",
     )
 
     def __init__(self, parameters: Parameters) -> None:
@@ -42,6 +43,8 @@ class Scorer:
         self._weights = (model, pace, active, once, quiet, basket)
         self._bgnbd: tuple[float, float, float, float] = parameters.bgnbd
         self._intercept = parameters.recalibration.intercept
+        # Of a typical customer, against whom contributions are counted.
+        self.typical = self._intercept + sum(one.weight * one.typical for one in parameters.recalibration.weights)
         self._unit_ms = parameters.unit_ms
         self._window = parameters.window_ms / parameters.unit_ms
 
