@@ -140,7 +140,7 @@ def test_the_headers_of_a_change_of_risk_are_a_cloud_event_too(change: RiskChang
     headers = dict(wire.risk_change_headers(change, b"journey-stream/shop"))
 
     assert b"journey.churn-risk.v1" == headers["ce_type"]
-    assert f"{change.profile_id}/risk/{change.revision}".encode() == headers["ce_id"]
+    assert f"risk/{change.profile_id}/{change.revision}".encode() == headers["ce_id"]
     assert rfc3339(change.entered_at).encode() == headers["ce_time"]
 
 
@@ -152,7 +152,7 @@ def test_the_headers_are_a_cloud_event_in_binary_mode(change: StageChanged) -> N
         "ce_specversion": b"1.0",
         "ce_type": b"journey.stage-change.v1",
         "ce_source": b"journey-stream/shop",
-        "ce_id": f"{change.profile_id}/{change.revision}".encode(),
+        "ce_id": f"stage/{change.profile_id}/{change.revision}".encode(),
         "ce_time": rfc3339(change.entered_at).encode(),
         "content-type": b"application/json",
     }

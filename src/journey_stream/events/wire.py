@@ -45,7 +45,7 @@ def stage_change_headers(change: StageChanged, source: bytes) -> Headers:
         ("ce_specversion", b"1.0"),
         ("ce_type", STAGE_CHANGE_TYPE),
         ("ce_source", source),
-        ("ce_id", f"{change.profile_id}/{change.revision}".encode()),
+        ("ce_id", f"stage/{change.profile_id}/{change.revision}".encode()),
         ("ce_time", rfc3339(change.entered_at).encode()),
         ("content-type", b"application/json"),
     ]
@@ -94,7 +94,7 @@ def risk_change_headers(change: RiskChanged, source: bytes) -> Headers:
         ("ce_specversion", b"1.0"),
         ("ce_type", RISK_CHANGE_TYPE),
         ("ce_source", source),
-        ("ce_id", f"{change.profile_id}/risk/{change.revision}".encode()),
+        ("ce_id", f"risk/{change.profile_id}/{change.revision}".encode()),
         ("ce_time", rfc3339(change.entered_at).encode()),
         ("content-type", b"application/json"),
     ]

@@ -102,7 +102,7 @@ class Outbox:
     def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
         change = caused.change
         headers: list[Header] = [*stage_change_headers(change, self._source)]
-        headers += [header for header in caused.record.headers if header[0] == "traceparent"]
+        headers += [header for header in caused.record.headers if header[0] == "traceparent"][:1]
         message = Message(change.profile_id.encode(), encode_stage_change(change), headers)
         if len(message.value or b"") + 10_000 < self._bytes_max or message_bytes(message) <= self._bytes_max:
             return message
@@ -117,7 +117,7 @@ class Outbox:
         # One touchpoint for each part of the score, whose ids are short: always far below any topic's limit.
         change = caused.change
         headers: list[Header] = [*risk_change_headers(change, self._source)]
-        headers += [header for header in caused.record.headers if header[0] == "traceparent"]
+        headers += [header for header in caused.record.headers if header[0] == "traceparent"][:1]
         return Message(change.profile_id.encode(), encode_risk_change(change), headers)
 
     def _too_large(self, caused: Caused, kept: int) -> DeadLetter:

@@ -48,7 +48,7 @@ def test_a_batch_becomes_messages_for_each_topic_and_always_a_position() -> None
     assert {"journey.stage-changes", "journey.profiles", "journey.state"} == messages.keys()
     change = messages["journey.stage-changes"][0]
     assert ("c1", "decision") == ((change.key or b"").decode(), json.loads(change.value or b"")["to_stage"])
-    assert {"ce_id": b"c1/1", "traceparent": b"00-1"}.items() <= dict(change.headers).items()
+    assert {"ce_id": b"stage/c1/1", "traceparent": b"00-1"}.items() <= dict(change.headers).items()
     assert KEY == messages["journey.state"][-1].key
     assert Position(9, T0, 4) == decode_position(messages["journey.state"][-1].value or b"")
 
@@ -62,7 +62,7 @@ def test_a_change_of_risk_goes_to_its_own_topic_with_the_current_band_in_the_vie
     [risk] = messages["journey.churn-risk"]
     value = json.loads(risk.value or b"")
     assert (b"c1", "low", None) == (risk.key, value["band"], value["previous_band"])
-    assert {"ce_id": b"c1/risk/1", "traceparent": b"00-1"}.items() <= dict(risk.headers).items()
+    assert {"ce_id": b"risk/c1/1", "traceparent": b"00-1"}.items() <= dict(risk.headers).items()
     [view] = messages["journey.profiles"]
     assert "low" == json.loads(view.value or b"")["risk"]["band"]
 
