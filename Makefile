@@ -55,5 +55,5 @@ lock: setup ## Resolve the dependencies anew (needs uv)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
 
-clean: ## Remove what make made
+clean: clean-compiled ## Remove what make made
 	rm -rf $(VENV) src/build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,10 +1,12 @@
 """The engine alone, without Kafka: microseconds per touchpoint by number of customers and of touchpoints held by each.
 
     python -m benchmarks.engine --shapes 10000x5,100000x5,1000000x5,10000x50,10000x500 [--title ...]
+    python -m benchmarks.engine --shapes 10000x5,10000x50 --churn none,completejourney [--title ...]
 
 A batch of log records is decoded, applied and its state drained by the code of the task, and its changes encoded for
 the output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number
-asked for, and is cut into runs so that a busy machine shows.
+asked for, and is cut into runs so that a busy machine shows. With several parameters of churn risk each run is done
+with all of them in turn, on the same touchpoints; the ratio is to the first.
 """
 
 import argparse
@@ -18,10 +20,11 @@ import psutil
 
 from benchmarks import report
 from benchmarks.workload import SOURCES, Made, Workload, evenly
+from journey_stream.churn.load import find_scorer
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Admitted, Refused, read_touchpoint
 from journey_stream.events.log import Source, encode_touchpoint
-from journey_stream.events.wire import encode_stage_change
+from journey_stream.events.wire import encode_risk_change, encode_stage_change
 from journey_stream.journey.load import preset
 from journey_stream.worker.batch import Processor
 
@@ -59,37 +62,59 @@ def apply(processor: Processor, records: Iterator[Logged], count: int) -> int:
     return drained
 
 
-def measure(customers: int, held: int, measured: int) -> tuple[str, ...]:
-    """One row of the table."""
-    fill = customers * held
-    made = evenly(Workload(fill + measured, customers, START_MS, SPAN_MS))
-    processor = Processor(Partition(preset("six-stages")), "log", 0)
-    records = logged(made)
-    apply(processor, records, fill)
-    seconds, changes, drained = [], 0, 0
-    for _ in range(RUNS):
-        batches = [list(islice(records, BATCH_RECORDS)) for _ in range(measured // RUNS // BATCH_RECORDS)]
+class Subject:
+    """One engine under measurement, and what came of it so far."""
+
+    def __init__(self, churn: str) -> None:
+        self.churn = churn
+        self.processor = Processor(Partition(preset("six-stages"), None, find_scorer(churn)), "log", 0)
+        self.seconds: list[float] = []
+        self.changes = self.risks = self.drained = 0
+
+    def run(self, batches: list[list[Logged]]) -> None:
         begun = time.perf_counter()
         for batch in batches:
-            result = processor.process(batch)
+            result = self.processor.process(batch)
             for caused in result.changes:
                 encode_stage_change(caused.change)
-            changes += len(result.changes)
-            drained += sum(len(key) + len(value or b"") for key, value in result.changelog)
-        seconds.append((time.perf_counter() - begun) / sum(map(len, batches)))
+            for caused_risk in result.risks:
+                encode_risk_change(caused_risk.change)
+            self.changes += len(result.changes)
+            self.risks += len(result.risks)
+            self.drained += sum(len(key) + len(value or b"") for key, value in result.changelog)
+        self.seconds.append((time.perf_counter() - begun) / sum(map(len, batches)))
+
+
+def measure(customers: int, held: int, measured: int, churns: list[str]) -> list[tuple[str, ...]]:
+    """The rows of one shape."""
+    fill = customers * held
+    subjects = [Subject(churn) for churn in churns]
+    # Everybody gets the same records, made anew for each so that none waits in memory.
+    streams = [logged(evenly(Workload(fill + measured, customers, START_MS, SPAN_MS))) for _ in subjects]
+    for subject, records in zip(subjects, streams, strict=True):
+        apply(subject.processor, records, fill)
+    for _ in range(RUNS):
+        for subject, records in zip(subjects, streams, strict=True):
+            subject.run([list(islice(records, BATCH_RECORDS)) for _ in range(measured // RUNS // BATCH_RECORDS)])
     events = measured // RUNS // BATCH_RECORDS * BATCH_RECORDS * RUNS
-    state = processor.engine.state_bytes / 2**20
-    return (
-        f"{customers:,}",
-        f"{held:,}",
-        f"{median(seconds) * 1e6:.2f}",
-        f"{min(seconds) * 1e6:.2f}-{max(seconds) * 1e6:.2f}",
-        f"{1 / median(seconds):,.0f}",
-        f"{drained / events:,.0f}",
-        f"{changes / events:.3f}",
-        f"{state:,.0f}",
-        f"{psutil.Process().memory_info().rss / 2**20:,.0f}",
-    )
+    first = median(subjects[0].seconds)
+    return [
+        (
+            f"{customers:,}",
+            f"{held:,}",
+            subject.churn,
+            f"{median(subject.seconds) * 1e6:.2f}",
+            f"{min(subject.seconds) * 1e6:.2f}-{max(subject.seconds) * 1e6:.2f}",
+            f"{median(subject.seconds) / first:.2f}",
+            f"{1 / median(subject.seconds):,.0f}",
+            f"{subject.drained / events:,.0f}",
+            f"{subject.changes / events:.3f}",
+            f"{subject.risks / events:.3f}",
+            f"{subject.processor.engine.state_bytes / 2**20:,.0f}",
+            f"{psutil.Process().memory_info().rss / 2**20:,.0f}",
+        )
+        for subject in subjects
+    ]
 
 
 def admission(measured: int) -> str:
@@ -110,16 +135,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine")
     parser.add_argument("--shapes", default="10000x5,100000x5,1000000x5,10000x50,10000x500", help="customers x held")
     parser.add_argument("--measured", type=int, default=500_000, help="touchpoints measured of each shape")
+    parser.add_argument("--churn", default="none", help="parameters of churn risk by name, several with commas")
     parser.add_argument("--title")
     options = parser.parse_args()
     rows = []
     for shape in options.shapes.split(","):
         customers, held = map(int, shape.split("x"))
-        rows.append(measure(customers, held, options.measured))
-        print(" | ".join(rows[-1]), flush=True)
+        for row in measure(customers, held, options.measured, options.churn.split(",")):
+            rows.append(row)
+            print(" | ".join(row), flush=True)
     head = (
-        *("customers", "held by each", "µs per touchpoint", "from-to", "touchpoints/s"),
-        *("state bytes drained per touchpoint", "changes per touchpoint", "head bytes MiB", "process RSS MiB"),
+        *("customers", "held by each", "churn", "µs per touchpoint", "from-to", "ratio", "touchpoints/s"),
+        *("state bytes drained per touchpoint", "changes per touchpoint", "risk changes per touchpoint"),
+        *("state MiB", "process RSS MiB"),
     )
     body = (
         f"Decode, apply, drain and encode, one process, one partition, {options.measured:,} touchpoints per row in "

@@ -61,6 +61,8 @@ def ours(name: str, *roles: str) -> System:
             "partitions": job.partitions,
             # The events are of the last days, so the wall clock is ahead of them: a replay, in which no tick may fire.
             "ticks": False,
+            # The job is about stages; the others score nobody.
+            "churn": "none",
             "metrics_port": 0,
             "log_level": "warning",
         } | dict(job.settings)

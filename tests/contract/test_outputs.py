@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from journey_stream.events import wire
-from journey_stream.events.decisions import ProfileChanged, StageChanged
-from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.events.decisions import (
+    CurrentRisk,
+    ProfileChanged,
+    RiskChanged,
+    RiskContribution,
+    StageChanged,
+)
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.events.schemas import CONTRACTS, schema_of
 from journey_stream.events.times import MS_MAX, MS_MIN, rfc3339, to_ms
 
@@ -41,8 +47,37 @@ stage_changes = st.builds(
     model=_words,
     model_version=st.integers(1, 10**6),
 )
+_bands = st.sampled_from(["low", "medium", "high", "critical"])
+_probabilities = st.floats(0.0, 1.0)
+_log_odds = st.floats(allow_nan=False, allow_infinity=False)
+risk_changes = st.builds(
+    RiskChanged,
+    risk_id=_words,
+    kind=st.sampled_from(["entered", "retracted"]),
+    profile_id=_words,
+    revision=st.integers(1, 2**53),
+    band=_bands,
+    previous_band=st.none() | _bands,
+    probability=_probabilities,
+    typical_log_odds=_log_odds,
+    window_ms=st.integers(1, 10**12),
+    entered_at=_instants,
+    current=st.booleans(),
+    cause=st.sampled_from(["touchpoint", "timer", "identity", "model", "erasure"]),
+    text=st.text(),
+    evidence=st.lists(_words, max_size=2).map(tuple),
+    silent_since=st.none() | _instants,
+    contributions=st.lists(
+        st.builds(RiskContribution, _words, _log_odds, st.text(), _instants, st.lists(_words, max_size=2).map(tuple)),
+        max_size=3,
+    ).map(tuple),
+    model=_words,
+    model_version=st.integers(1, 10**6),
+)
 profile_changes = st.builds(
     ProfileChanged,
+    risk=st.none()
+    | st.builds(CurrentRisk, st.integers(1, 2**53), _bands, _probabilities, _instants, _words, st.integers(1, 10**6)),
     profile_id=_words,
     revision=st.integers(0, 2**53),
     stage=_maybe,
@@ -88,6 +123,27 @@ def test_a_profile_on_the_wire_fits_its_schema_and_its_model(view: ProfileChange
     assert to_ms(read.last_touchpoint_at) == view.last_touchpoint_at
 
 
+@given(risk_changes)
+def test_a_change_of_risk_on_the_wire_fits_its_schema_and_its_model(change: RiskChanged) -> None:
+    value = wire.encode_risk_change(change)
+
+    _validators["churn-risk"].validate(json.loads(value))
+    read = ChurnRiskChange.model_validate_json(value)
+    assert (read.revision, read.band, read.probability) == (change.revision, change.band, change.probability)
+    assert to_ms(read.entered_at) == change.entered_at
+    assert [one.log_odds for one in read.contributions] == [one.log_odds for one in change.contributions]
+    assert (read.because.silent_since is None) == (change.silent_since is None)
+
+
+@given(risk_changes)
+def test_the_headers_of_a_change_of_risk_are_a_cloud_event_too(change: RiskChanged) -> None:
+    headers = dict(wire.risk_change_headers(change, b"journey-stream/shop"))
+
+    assert b"journey.churn-risk.v1" == headers["ce_type"]
+    assert f"risk/{change.profile_id}/{change.revision}".encode() == headers["ce_id"]
+    assert rfc3339(change.entered_at).encode() == headers["ce_time"]
+
+
 @given(stage_changes)
 def test_the_headers_are_a_cloud_event_in_binary_mode(change: StageChanged) -> None:
     headers = dict(wire.stage_change_headers(change, b"journey-stream/shop"))
@@ -96,7 +152,7 @@ def test_the_headers_are_a_cloud_event_in_binary_mode(change: StageChanged) -> N
         "ce_specversion": b"1.0",
         "ce_type": b"journey.stage-change.v1",
         "ce_source": b"journey-stream/shop",
-        "ce_id": f"{change.profile_id}/{change.revision}".encode(),
+        "ce_id": f"stage/{change.profile_id}/{change.revision}".encode(),
         "ce_time": rfc3339(change.entered_at).encode(),
         "content-type": b"application/json",
     }

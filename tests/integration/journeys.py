@@ -9,10 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from journey_stream.churn.load import shipped
+from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Admitted, read_touchpoint
-from journey_stream.events.decisions import ProfileChanged, Rejected, StageChanged
+from journey_stream.events.decisions import ProfileChanged, Rejected, RiskChanged, StageChanged
 from journey_stream.events.log import Source, Tick, TouchpointRecord, decode, encode_touchpoint
 from journey_stream.journey.load import parse_model
 from journey_stream.journey.model import Model
@@ -61,6 +63,13 @@ class Sent(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+class PublishedRisk(NamedTuple):
+    """What a churn-risk topic says of one profile: `net` are the ids that were entered and not retracted."""
+
+    revisions: list[int]
+    net: list[str]
+
+
 class Published(NamedTuple):
     """What a stage-changes topic says of one profile: `net` is entered minus retracted."""
 
@@ -70,6 +79,11 @@ class Published(NamedTuple):
 
 def model() -> Model:
     return parse_model(MODEL, "test model")
+
+
+def scorer() -> Scorer:
+    """That of the parameters that a worker uses by default."""
+    return Scorer(shipped())
 
 
 def touchpoints(count: int, sources: dict[str, int], seed: int, customers: int = 500) -> list[Sent]:
@@ -114,6 +128,8 @@ class Truth(NamedTuple):
 
     net: dict[str, list[tuple[str, str | None, str]]]
     stages: dict[str, str | None]
+    risks: dict[str, list[str]]
+    bands: dict[str, str]
     state_hash: str
 
 
@@ -132,20 +148,42 @@ def truth(sent: Iterable[Sent], partitions: int, clocks: Sequence[int], limits: 
 
 
 def _truth(records: list[TouchpointRecord], clock: int, limits: Limits) -> Truth:
-    engine = Partition(model(), limits)
+    engine = Partition(model(), limits, scorer())
     changes: dict[str, list[StageChanged]] = defaultdict(list)
+    risks: dict[str, list[RiskChanged]] = defaultdict(list)
     stages: dict[str, str | None] = {}
+    bands: dict[str, str] = {}
     records.sort(key=lambda record: (record.occurred_at, record.arrived_at, record.event_id))
     for record in [*records, Tick(clock)]:
         for decision in engine.apply(record):
             assert not isinstance(decision, Rejected), decision
             if isinstance(decision, StageChanged):
                 changes[decision.profile_id].append(decision)
+            elif isinstance(decision, RiskChanged):
+                risks[decision.profile_id].append(decision)
             elif isinstance(decision, ProfileChanged):
                 stages[decision.profile_id] = decision.stage
+                if decision.risk is not None:
+                    bands[decision.profile_id] = decision.risk.band
     engine.drain_state()
     net = {profile: net_of([_as_message(change) for change in found]) for profile, found in changes.items()}
-    return Truth({profile: history for profile, history in net.items() if history}, stages, engine.state_hash())
+    net_risks = {profile: net_ids([(one.kind, one.risk_id) for one in found]) for profile, found in risks.items()}
+    return Truth(
+        {profile: history for profile, history in net.items() if history},
+        stages,
+        {profile: ids for profile, ids in net_risks.items() if ids},
+        bands,
+        engine.state_hash(),
+    )
+
+
+def net_ids(messages: Sequence[tuple[str, str]]) -> list[str]:
+    """The ids that (kind, id) pairs in the order of revision leave, sorted."""
+    standing: set[str] = set()
+    for kind, name in messages:
+        assert (name in standing) is (kind == "retracted"), f"{kind} {name} does not follow from what was told"
+        standing ^= {name}
+    return sorted(standing)
 
 
 def net_of(messages: Sequence[dict[str, object]]) -> list[tuple[str, str | None, str]]:

@@ -14,7 +14,7 @@ from journey_stream.engine.partition import Partition
 from journey_stream.worker.changelog import Position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.restore import restore
-from tests.integration.journeys import Published, model, net_of
+from tests.integration.journeys import Published, PublishedRisk, model, net_ids, net_of, scorer
 
 Isolation = Literal["read_committed", "read_uncommitted"]
 
@@ -51,6 +51,20 @@ async def published(settings: Settings) -> dict[str, Published]:
     }
 
 
+async def published_risks(settings: Settings) -> dict[str, PublishedRisk]:
+    """What a subscriber of journey.churn-risk has seen, per profile."""
+    messages: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in await read_all(settings.bootstrap_servers[0], settings.topics.churn_risk):
+        messages[record.key.decode()].append(json.loads(record.value))
+    return {
+        profile: PublishedRisk(
+            [message["revision"] for message in found],
+            net_ids([(message["kind"], message["risk_id"]) for message in found]),
+        )
+        for profile, found in messages.items()
+    }
+
+
 async def views(settings: Settings) -> dict[str, dict[str, Any]]:
     """The last view of every profile, as a reader of the compacted topic ends up with it."""
     found = await read_all(settings.bootstrap_servers[0], settings.topics.profiles)
@@ -59,7 +73,7 @@ async def views(settings: Settings) -> dict[str, dict[str, Any]]:
 
 async def state_of(settings: Settings, partition: int) -> tuple[Partition, Position | None]:
     """A task's state as the next owner would find it."""
-    engine = Partition(model(), settings.limits)
+    engine = Partition(model(), settings.limits, scorer())
     async with AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers[0], isolation_level="read_committed", auto_offset_reset="none"
     ) as consumer:
@@ -71,7 +85,7 @@ async def state_of(settings: Settings, partition: int) -> tuple[Partition, Posit
 async def aborted_records(settings: Settings) -> int:
     """How many records of the outputs and the state belong to transactions that were aborted."""
     count = 0
-    for topic in (settings.topics.stage_changes, settings.topics.state):
+    for topic in (settings.topics.stage_changes, settings.topics.churn_risk, settings.topics.state):
         seen = {
             isolation: {
                 (record.partition, record.offset)

@@ -16,7 +16,7 @@ from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.router import Router
 from journey_stream.worker.task import State
 from journey_stream.worker.tasks import Tasks
-from tests.integration.journeys import Sent, model
+from tests.integration.journeys import Sent, model, scorer
 
 
 @contextlib.asynccontextmanager
@@ -27,7 +27,7 @@ async def running(settings: Settings, *roles: str, to_failure: bool = False) -> 
     if "router" in roles or not roles:
         parts.append(Router(settings, metrics))
     if "tasks" in roles or not roles:
-        parts.append(Tasks(settings, metrics, lambda: Partition(model(), settings.limits)))
+        parts.append(Tasks(settings, metrics, lambda: Partition(model(), settings.limits, scorer())))
     ran = [asyncio.create_task(part.run()) for part in parts]
     try:
         yield metrics

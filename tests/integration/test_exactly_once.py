@@ -20,7 +20,15 @@ from journey_stream.worker.topics import create_topics
 from tests.integration.faults import Cluster
 from tests.integration.feeder import Feeder
 from tests.integration.journeys import MODEL, Truth, touchpoints, truth
-from tests.integration.reading import aborted_records, published, read_all, state_of, until_written, views
+from tests.integration.reading import (
+    aborted_records,
+    published,
+    published_risks,
+    read_all,
+    state_of,
+    until_written,
+    views,
+)
 from tests.integration.workers import create, read_config, until, write_config
 from tests.support.kafka import KafkaBroker
 
@@ -181,8 +189,16 @@ async def _check_outputs(settings: Settings, expected: list[Truth]) -> None:
         p: f.revisions for p, f in seen.items()
     }
     assert {p: net for one in expected for p, net in one.net.items()} == {p: f.net for p, f in seen.items() if f.net}
-    stages = {profile: view["stage"] for profile, view in (await views(settings)).items()}
+    risks = await published_risks(settings)
+    assert {p: list(range(1, len(f.revisions) + 1)) for p, f in risks.items()} == {
+        p: f.revisions for p, f in risks.items()
+    }
+    assert {p: net for one in expected for p, net in one.risks.items()} == {p: f.net for p, f in risks.items() if f.net}
+    last = await views(settings)
+    stages = {profile: view["stage"] for profile, view in last.items()}
     assert {profile: stage for one in expected for profile, stage in one.stages.items()} == stages
+    bands = {profile: view["risk"]["band"] for profile, view in last.items() if view["risk"] is not None}
+    assert {profile: band for one in expected for profile, band in one.bands.items()} == bands
     assert [] == await read_all(settings.bootstrap_servers[0], settings.topics.dead_letters)
     hashes = [(await state_of(settings, number))[0].state_hash() for number in range(settings.partitions)]
     assert [one.state_hash for one in expected] == hashes

@@ -27,6 +27,7 @@ REFUSALS = {
     "sources": (TOPIC, "{prefix}touchpoints.web", READ),
     "log": (TOPIC, "{prefix}log", WRITE),
     "stage changes": (TOPIC, "{prefix}stage-changes", WRITE),
+    "churn risk": (TOPIC, "{prefix}churn-risk", WRITE),
     "state": (TOPIC, "{prefix}state", READ),
     "router group": (GROUP, "{prefix}app-router", READ),
     "tasks group": (GROUP, "{prefix}app-tasks", READ),
@@ -102,7 +103,8 @@ async def test_a_worker_that_is_refused_something_ends_and_says_what_it_needs(
     resource, name, operation = REFUSALS[refused]
     await grant(guarded[0], user, resource, name.format(prefix=prefix), operation, DENY)
     open_settings = read_config(config).model_copy(update={"bootstrap_servers": (guarded[0].bootstrap,)})
-    await send(open_settings, [touchpoint(open_settings, "e1", "add_to_cart")])
+    bought = touchpoint(open_settings, "e2", "purchase", channel="store", value=20)
+    await send(open_settings, [touchpoint(open_settings, "e1", "add_to_cart"), bought])
 
     with Worker(config, "worker") as worker:
         exit_code = worker.wait()

@@ -16,19 +16,24 @@ from journey_stream.journey.load import preset
 from journey_stream.journey.model import Model
 from tests.support.journeys import START, delayed, net_history, random_touchpoints, tricky_model
 from tests.support.oracle import Entry, true_history
+from tests.support.risk_oracle import RiskEntry, true_risks
+from tests.support.risks import nervous_scorer, net_risks
 
 LIMITS = Limits(lateness_ms=10 * DAY_MS, allowance_ms=DAY_MS)
 
 
+SCORER = nervous_scorer()
+
+
 def run(model: Model, records: list[Record], rng: Random) -> tuple[list[Decision], str]:
     """Apply the records; drain, and restore from what was stored, at random places."""
-    partition, stored, decisions = Partition(model, LIMITS), {}, []
+    partition, stored, decisions = Partition(model, LIMITS, SCORER), {}, []
     for record in records:
         decisions += partition.apply(record)
         if rng.random() < 0.2:
             stored.update(partition.drain_state())
             if rng.random() < 0.3:
-                partition = Partition(model, LIMITS)
+                partition = Partition(model, LIMITS, SCORER)
                 for key, value in stored.items():
                     partition.restore(key, value)
                 partition.restored()
@@ -39,6 +44,12 @@ def run(model: Model, records: list[Record], rng: Random) -> tuple[list[Decision
 def expected(model: Model, records: list[TouchpointRecord], as_of: int) -> dict[str, list[Entry]]:
     profiles = {r.profile_id for r in records}
     histories = {p: true_history(model, [r for r in records if r.profile_id == p], as_of) for p in profiles}
+    return {profile: history for profile, history in histories.items() if history}
+
+
+def expected_risks(records: list[TouchpointRecord], as_of: int) -> dict[str, list[RiskEntry]]:
+    profiles = {r.profile_id for r in records}
+    histories = {p: true_risks(SCORER, [r for r in records if r.profile_id == p], as_of) for p in profiles}
     return {profile: history for profile, history in histories.items() if history}
 
 
@@ -56,7 +67,9 @@ def test_any_order_of_arrival_publishes_the_true_history(model: Model, seed: int
     in_order, state_in_order = run(model, [*records, AsOf(as_of)], rng)
 
     assert net_history(decisions) == expected(model, records, as_of)
+    assert net_risks(decisions) == expected_risks(records, as_of)
     assert net_history(in_order) == net_history(decisions)
+    assert net_risks(in_order) == net_risks(decisions)
     assert state == state_in_order
 
 

@@ -5,6 +5,7 @@ JOURNEY_STRESS sets how many lives each ordeal takes (25): `JOURNEY_STRESS=2000 
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -15,7 +16,9 @@ from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import Rejected
 from journey_stream.events.log import Tick, TouchpointRecord
 from journey_stream.events.reasons import Reason
+from journey_stream.events.times import HOUR_MS
 from tests.support.ordeals import Life, Ordeal, draw_life
+from tests.support.risks import nervous_scorer
 from tests.support.witness import Subscriber, Truth
 
 ORDEALS = {
@@ -45,9 +48,9 @@ seeds = st.integers(0, 2**32)
 def test_subscribers_hold_the_truth_after_every_record(ordeal: Ordeal, seed: int) -> None:
     rng = Random(seed)
     life = draw_life(ordeal, rng)
-    truth, subscriber, clock = Truth(life.model), Subscriber(), 0
+    truth, subscriber, clock = Truth(life.model, life.scorer), Subscriber(), 0
     stored: dict[bytes, bytes] = {}
-    partition, never_drained = Partition(life.model, life.limits), Partition(life.model, life.limits)
+    partition, never_drained = (Partition(life.model, life.limits, life.scorer) for _ in range(2))
 
     for record in life.records:
         if isinstance(record, TouchpointRecord):
@@ -60,6 +63,9 @@ def test_subscribers_hold_the_truth_after_every_record(ordeal: Ordeal, seed: int
         assert all(d.reason is Reason.CONFLICTING_DUPLICATE for d in decisions if isinstance(d, Rejected))
         for profile, history in truth.histories(clock).items():
             assert history == subscriber.history(profile)
+        if rng.random() < 0.3:  # hour by hour the truth takes long
+            for profile, risks in truth.risks(clock).items():
+                assert risks == subscriber.risks(profile)
         for view in views:
             # What has settled when it folds is told before the touchpoint is placed that made it fold.
             assert partition.plan.settles or truth.last_at(view.profile_id) == view.last_touchpoint_at
@@ -70,6 +76,8 @@ def test_subscribers_hold_the_truth_after_every_record(ordeal: Ordeal, seed: int
             if rng.random() < 0.4:
                 partition = started_anew(partition, stored, life, rng)
 
+    for profile, risks in truth.risks(clock).items():
+        assert risks == subscriber.risks(profile)
     store(partition, stored)
     assert list(in_order(life, truth.touchpoints(), clock).canonical()) == list(partition.canonical())
 
@@ -79,7 +87,7 @@ def test_subscribers_hold_the_truth_after_every_record(ordeal: Ordeal, seed: int
 def test_history_stays_in_one_piece_when_profiles_overflow(seed: int) -> None:
     rng = Random(seed)
     life = draw_life(OVERFLOW, rng)
-    partition, subscriber = Partition(life.model, life.limits), Subscriber()
+    partition, subscriber = Partition(life.model, life.limits, life.scorer), Subscriber()
     stored: dict[bytes, bytes] = {}
 
     for record in life.records:
@@ -88,6 +96,32 @@ def test_history_stays_in_one_piece_when_profiles_overflow(seed: int) -> None:
         if rng.random() < 0.3:
             store(partition, stored)
             partition = started_anew(partition, stored, life, rng)
+
+
+@given(seed=seeds)
+@lives
+def test_parameters_of_churn_risk_may_change_at_any_time(seed: int) -> None:
+    rng = Random(seed)
+    life = draw_life(rng.choice([ORDEALS["plain"], ORDEALS["settling over jumps of the clock"]]), rng)
+    choices = [None, *(nervous_scorer(version=version, intercept=version / 2 - 1.0) for version in range(1, 5))]
+    scorer = rng.choice(choices)
+    partition, subscriber, stored = Partition(life.model, life.limits, scorer), Subscriber(steady=False), {}
+    clock = 0
+
+    for record in life.records:
+        clock = max(clock, record.arrived_at if isinstance(record, TouchpointRecord) else record.at)
+        subscriber.hear(partition.apply(record), scored=scorer is not None)
+        subscriber.check_chains()
+        assert (partition.next_timer() or clock + 1) > clock
+        if rng.random() < 0.15:
+            store(partition, stored)
+            before, scorer = scorer, rng.choice([scorer, *choices])
+            partition = started_anew(partition, stored, replace(life, scorer=scorer), rng)
+            assert (partition.parameters_before is None) is (before is scorer) or before is None is scorer
+    subscriber.hear(partition.apply(Tick(clock + HOUR_MS)), scored=scorer is not None)
+
+    assert 0 == partition.to_rescore
+    subscriber.check_chains()
 
 
 def store(partition: Partition, stored: dict[bytes, bytes]) -> None:
@@ -101,7 +135,7 @@ def store(partition: Partition, stored: dict[bytes, bytes]) -> None:
 
 def started_anew(partition: Partition, stored: dict[bytes, bytes], life: Life, rng: Random) -> Partition:
     """A partition restored from what was stored, which comes in any order."""
-    restored = Partition(life.model, life.limits)
+    restored = Partition(life.model, life.limits, life.scorer)
     for key, value in rng.sample(sorted(stored.items()), len(stored)):
         restored.restore(key, value)
     restored.restored()
@@ -111,7 +145,7 @@ def started_anew(partition: Partition, stored: dict[bytes, bytes], life: Life, r
 
 def in_order(life: Life, touchpoints: Iterable[TouchpointRecord], clock: int) -> Partition:
     """The state had every touchpoint arrived the moment it happened."""
-    partition = Partition(life.model, life.limits)
+    partition = Partition(life.model, life.limits, life.scorer)
     for r in touchpoints:
         partition.apply(
             TouchpointRecord(r.profile_id, r.occurred_at, r.occurred_at, r.event_id, r.channel, r.type, r.value)

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Admitted, read_touchpoint
-from journey_stream.events.decisions import StageChanged
+from journey_stream.events.decisions import RiskChanged, StageChanged
 from journey_stream.events.log import Source, TouchpointRecord, encode_as_of, encode_touchpoint
 from journey_stream.events.times import DAY_MS, rfc3339
 from journey_stream.journey.model import Model
@@ -54,14 +55,17 @@ class Task:
     store: dict[bytes, bytes] = field(default_factory=dict)
     next_offset: int = 0
     published: list[StageChanged] = field(default_factory=list)
+    risks: list[RiskChanged] = field(default_factory=list)
     dead_letters: int = 0
 
 
 class Cluster:
     """Runs touchpoints through `partitions` tasks on `workers` workers, with faults drawn from `rng`."""
 
-    def __init__(self, model: Model, limits: Limits, rng: Random, *, partitions: int, workers: int) -> None:
-        self.model, self.limits, self.rng = model, limits, rng
+    def __init__(
+        self, model: Model, scorer: Scorer, limits: Limits, rng: Random, *, partitions: int, workers: int
+    ) -> None:
+        self.model, self.scorer, self.limits, self.rng = model, scorer, limits, rng
         self.logs: list[list[Logged]] = [[] for _ in range(partitions)]
         self.tasks = [Task() for _ in range(partitions)]
         self.owner = [rng.randrange(workers) for _ in range(partitions)]
@@ -83,6 +87,10 @@ class Cluster:
     def published(self) -> list[StageChanged]:
         """All messages on journey.stage-changes, in order per partition."""
         return [change for task in self.tasks for change in task.published]
+
+    def published_risks(self) -> list[RiskChanged]:
+        """All messages on journey.churn-risk, in order per partition."""
+        return [change for task in self.tasks for change in task.risks]
 
     def state_hash(self) -> str:
         """The canonical hash of all profiles, however they are spread over partitions."""
@@ -141,6 +149,7 @@ class Cluster:
                 else:
                     task.store[key] = value
             task.published += [caused.change for caused in batch.changes]
+            task.risks += [caused.change for caused in batch.risks]
             task.dead_letters += len(batch.dead_letters)
             task.next_offset = batch.next_offset
 
@@ -149,7 +158,7 @@ class Cluster:
         return self.running[number]
 
     def _restored(self, number: int) -> Processor:
-        engine = Partition(self.model, self.limits)
+        engine = Partition(self.model, self.limits, self.scorer)
         for key, value in self.tasks[number].store.items():
             engine.restore(key, value)
         engine.restored()

@@ -74,7 +74,7 @@ def random_touchpoints(rng: Random, count: int, profiles: int, days: int) -> lis
     for number in range(count):
         at = START + rng.randrange(days * 24) * HOUR_MS
         type_ = rng.choices(["view", "cart", "buy", "note"], [5, 3, 2, 1])[0]
-        value = rng.choice([None, 10, 50, 80.5]) if type_ == "buy" else None
+        value = rng.choice([None, 10.0, 50.0, 80.5]) if type_ == "buy" else None
         profile = f"c{rng.randrange(profiles)}"
         channel = rng.choice(["web", "store"])
         records.append(TouchpointRecord(profile, at, at, f"e{number:07d}", channel, type_, value))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from journey_stream.events.log import TouchpointRecord
-from journey_stream.journey.model import Inactivity, Model, Where
+from journey_stream.journey.model import Inactivity, Kind, Model, Where
 
 _COMPARE: dict[str, Any] = {
     name: getattr(operator, name.replace("gte", "ge").replace("lte", "le"))
@@ -101,16 +101,19 @@ class _Walk:
     def _is(self, record: TouchpointRecord, kind: str, where: tuple[Where, ...]) -> bool:
         if not all(_holds(w, record) for w in where):
             return False
-        if kind == "any":
-            return True
-        return any(
-            (p.channels is None or record.channel in p.channels)
-            and (p.types is None or record.type in p.types)
-            and all(_holds(w, record) for w in p.where)
-            for k in self.model.kinds
-            if k.id == kind
-            for p in k.patterns
-        )
+        return kind == "any" or is_of_kind(self.model.kinds, kind, record)
+
+
+def is_of_kind(kinds: Iterable[Kind], kind: str, record: TouchpointRecord) -> bool:
+    """Whether a touchpoint means this."""
+    return any(
+        (p.channels is None or record.channel in p.channels)
+        and (p.types is None or record.type in p.types)
+        and all(_holds(w, record) for w in p.where)
+        for k in kinds
+        if k.id == kind
+        for p in k.patterns
+    )
 
 
 def _holds(where: Where, record: TouchpointRecord) -> bool:

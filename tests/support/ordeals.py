@@ -6,12 +6,14 @@ from functools import cache
 from random import Random
 from typing import Literal
 
+from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.events.log import AsOf, Record, Tick, TouchpointRecord
 from journey_stream.events.times import HOUR_MS
 from journey_stream.journey.load import parse_model
 from journey_stream.journey.model import Model
 from tests.support.journeys import START, tricky_model
+from tests.support.risks import nervous_scorer
 
 WILD = """
 model: wild
@@ -64,9 +66,10 @@ class Ordeal:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What one partition has to go through."""
+    """What one partition has to go through; without a `scorer` churn risk is switched off."""
 
     model: Model
+    scorer: Scorer | None
     limits: Limits
     records: list[Record]
 
@@ -75,6 +78,12 @@ class Life:
 def wild_model(settle: str | None) -> Model:
     """Every move is allowed, silences overlap and windows are short, so that nearly every touchpoint moves somebody."""
     return parse_model(WILD.replace(" SETTLE", f", settle: {settle}" if settle else ""), "wild.yaml")
+
+
+@cache
+def nervous() -> Scorer:
+    """Nearly every touchpoint and every day of silence changes the band."""
+    return nervous_scorer()
 
 
 def draw_life(ordeal: Ordeal, rng: Random) -> Life:
@@ -91,7 +100,8 @@ def draw_life(ordeal: Ordeal, rng: Random) -> Life:
         records = list(_while_rivals_are_held(records, limits))
     lag = rng.choice([0, limits.allowance_ms])
     records.sort(key=lambda r: r.arrived_at + rng.random() * lag)
-    return Life(model, limits, list(_with_time(records, rng)))
+    scorer = rng.choice([None, nervous(), nervous()])
+    return Life(model, scorer, limits, list(_with_time(records, rng)))
 
 
 def _touchpoints(ordeal: Ordeal, limits: Limits, rng: Random) -> Iterator[TouchpointRecord]:

@@ -11,11 +11,14 @@ the BG/NBD Model", 2008.
 """
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 EXPONENT_MAX = 700.0
 """`exp` of anything larger overflows."""
 SERIES_TERMS_MAX = 100_000
+
+
+_expm1: Final = math.expm1  # a name that compiled code need not look up
 
 
 class BgNbd(NamedTuple):
@@ -101,7 +104,7 @@ def logistic(log_odds: float) -> float:
 
 def idle_log_odds(exponent: float) -> float:
     """The log-odds of a probability given as its `idle_exponent`."""
-    return -math.log(math.expm1(exponent)) if exponent < EXPONENT_MAX else -exponent
+    return -math.log(_expm1(exponent)) if exponent < EXPONENT_MAX else -exponent
 
 
 def _series(first: float, shift: float, third: float, z: float) -> float:

@@ -16,6 +16,7 @@ from journey_stream.churn.parameters import (
     Signal,
     Weight,
 )
+from journey_stream.churn.score import Scorer
 from journey_stream.journey.cursor import Cursor
 from journey_stream.journey.declarations import read_kinds
 from journey_stream.journey.errors import Mistakes, did_you_mean, quote
@@ -40,6 +41,9 @@ SECTIONS = (
     "bands",
     "provenance",
 )
+NONE = "none"
+"""In place of a name: churn risk is not scored."""
+
 TINY, HUGE = 1e-9, 1e9
 COUNT_MAX = 10**12
 
@@ -58,6 +62,17 @@ def shipped(name: str = SHIPPED[0]) -> Parameters:
         raise mistakes.error()
     file = files("journey_stream.churn") / "shipped" / f"{name}.yaml"
     return parse_parameters(file.read_text(encoding="utf-8"), f"{name}.yaml")
+
+
+def find_parameters(name: str) -> Parameters:
+    """Shipped ones by their name, or those of the file at a path. Raises ModelError."""
+    is_file = name not in SHIPPED and ("/" in name or Path(name).suffix in {".yaml", ".yml"} or Path(name).is_file())
+    return load_parameters(name) if is_file else shipped(name)
+
+
+def find_scorer(name: str) -> Scorer | None:
+    """As `find_parameters`, made ready for scoring; None for `none`."""
+    return None if name == NONE else Scorer(find_parameters(name))
 
 
 def parse_parameters(text: str, origin: str) -> Parameters:

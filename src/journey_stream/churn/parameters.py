@@ -3,12 +3,14 @@
 Every length of time is in milliseconds, every weight in log-odds.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from journey_stream.churn.bands import Threshold
 from journey_stream.churn.bgnbd import BgNbd
-from journey_stream.journey.model import Kind
+from journey_stream.journey.model import Kind, Pattern
 
 Basis = Literal["fitted", "judged"]
 """Whether a signal's weight was estimated from the data named in the provenance, or is somebody's judgement."""
@@ -79,3 +81,35 @@ class Parameters:
     signals: tuple[Signal, ...]
     bands: tuple[Threshold, ...]
     provenance: Provenance
+    fingerprint: str = field(init=False)
+    """Tells apart what scores differently; texts, descriptions and where the numbers come from may change freely."""
+
+    def __post_init__(self) -> None:
+        canonical = json.dumps(_behaviour(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        object.__setattr__(self, "fingerprint", digest)
+
+
+def _behaviour(parameters: Parameters) -> dict[str, Any]:
+    return {
+        "name": parameters.name,
+        "version": parameters.version,
+        "lengths_ms": [parameters.window_ms, parameters.unit_ms, parameters.occasion_ms],
+        "kinds": {kind.id: [_pattern(one) for one in kind.patterns] for kind in parameters.kinds},
+        "event": parameters.event,
+        "bgnbd": parameters.bgnbd,
+        "recalibration": [
+            parameters.recalibration.intercept,
+            [[one.weight, one.typical] for one in parameters.recalibration.weights],
+        ],
+        "signals": [[one.id, one.kind, one.weight, one.half_life_ms] for one in parameters.signals],
+        "bands": parameters.bands,
+    }
+
+
+def _pattern(pattern: Pattern) -> list[Any]:
+    return [
+        None if pattern.channels is None else sorted(pattern.channels),
+        None if pattern.types is None else sorted(pattern.types),
+        [[where.field, where.op, where.value] for where in pattern.where],
+    ]

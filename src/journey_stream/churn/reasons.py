@@ -13,6 +13,9 @@ from journey_stream.events.times import DAY_MS, HOUR_MS
 DIGITS = 4
 """Of published numbers: more than they deserve, few enough to be the same on every machine."""
 
+FROM_FIRST = frozenset({"pace", "once", "basket"})
+"""The features whose `since` is the first purchase; that of the others is the last."""
+
 
 class Contribution(NamedTuple):
     """One fact: positive `log_odds` raise the risk above that of a typical customer. `since` in ms since the epoch."""
@@ -39,14 +42,12 @@ class Risk(NamedTuple):
 def assess(scorer: Scorer, summary: Summary, at: int, band: int | None) -> Risk:
     """The risk at an instant of a customer who was in `band` before, or in none."""
     score = scorer.score(summary, at)
-    recalibration = scorer.parameters.recalibration
-    typical = recalibration.intercept + sum(one.weight * one.typical for one in recalibration.weights)
     found = [*_facts(scorer, summary, at), *_signals(scorer, summary, at)]
     found.sort(key=lambda one: (-abs(one.log_odds), one.factor))
     return Risk(
         round(logistic(score), DIGITS),
         scorer.bands.next(band, score),
-        round(typical, DIGITS),
+        round(scorer.typical, DIGITS),
         tuple(found),
     )
 
@@ -63,18 +64,21 @@ def _facts(scorer: Scorer, summary: Summary, at: int) -> list[Contribution]:
     lasting = say_span(parameters.window_ms)
     texts = (
         f"BG/NBD alone: {away:.0f} % likely to stay away for {lasting}",
-        f"{x + 1} times {event} within {lived}: at this pace {back:.0f} % are back within the window if still active",
+        f"{event} {_times(x + 1)} within {lived}: at this pace {back:.0f} % are back within the window if still active",
         f"{100.0 * values.active:.0f} % likely to be still active after {silent} of silence",
         f"only one {event} so far" if not x else f"came back after the first {event}",
         f"silent for {silent} of {lived}",
         f"spent {summary.spent / (x + 1):.2f} each time",
     )
-    since = (summary.last, summary.first, summary.last, summary.first, summary.last, summary.first)
+    weights = parameters.recalibration.weights
     return [
-        Contribution(name, round(one.weight * (value - one.typical), DIGITS), text, start)
-        for name, one, value, text, start in zip(
-            FEATURES, parameters.recalibration.weights, values, texts, since, strict=True
+        Contribution(
+            name,
+            round(one.weight * (value - one.typical), DIGITS),
+            text,
+            summary.first if name in FROM_FIRST else summary.last,
         )
+        for name, one, value, text in zip(FEATURES, weights, values, texts, strict=True)
     ]
 
 
@@ -88,7 +92,13 @@ def _signals(scorer: Scorer, summary: Summary, at: int) -> list[Contribution]:
     return found
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"on {count} occasions"
+
+
 def say_span(length_ms: int) -> str:
-    """`3 days`, `5 hours`."""
+    """`3 days`, `5 hours`, `less than an hour`."""
+    if length_ms < HOUR_MS:
+        return "less than an hour"
     count, unit = (length_ms // DAY_MS, "day") if length_ms >= DAY_MS else (length_ms // HOUR_MS, "hour")
     return f"{count} {unit}" + ("" if count == 1 else "s")

@@ -1,7 +1,5 @@
 """What is kept of a customer for scoring: a handful of numbers, folded from touchpoints in the order of time."""
 
-from typing import TypeVar
-
 import msgspec
 
 from journey_stream.churn.parameters import Parameters
@@ -21,25 +19,27 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     signals: dict[str, int] | None = None
 
 
-class Before(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Somebody who has not bought yet, and therefore has no score; signals seen so far count later."""
+def bought(
+    summary: Summary | None, at: int, value: float | None, parameters: Parameters, early: dict[str, int] | None = None
+) -> Summary:
+    """After a purchase, which does not lie before what is in the summary. A negative value counts as nothing.
 
-    signals: dict[str, int] | None = None
-
-
-_Kept = TypeVar("_Kept", Summary, Before)
-
-
-def bought(summary: Summary | Before, at: int, value: float | None, parameters: Parameters) -> Summary:
-    """After a purchase, which does not lie before what is in the summary. A negative value counts as nothing."""
+    Nobody has a summary before the first purchase; `early` are the signals seen until then.
+    """
     spent = value if value is not None and value > 0.0 else 0.0
-    if isinstance(summary, Before):
-        return Summary(at, at, 0, spent, summary.signals)
+    if summary is None:
+        return Summary(at, at, 0, spent, early)
     occasion_ms = parameters.occasion_ms
     again = at // occasion_ms != summary.last // occasion_ms
     return Summary(summary.first, at, summary.repeats + again, summary.spent + spent, summary.signals)
 
 
-def signalled(summary: _Kept, signal: str, at: int) -> _Kept:
+def signalled(summary: Summary, signal: str, at: int) -> Summary:
     """After a touchpoint that is a signal."""
-    return msgspec.structs.replace(summary, signals={**(summary.signals or {}), signal: at})
+    signals = seen(summary.signals, signal, at)
+    return Summary(summary.first, summary.last, summary.repeats, summary.spent, signals)
+
+
+def seen(signals: dict[str, int] | None, signal: str, at: int) -> dict[str, int]:
+    """Signals with one more; a copy."""
+    return {signal: at} if signals is None else {**signals, signal: at}

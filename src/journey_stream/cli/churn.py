@@ -120,13 +120,9 @@ DAY_MS = 86_400_000
 
 def _parameters(name: str | None, window: str | None) -> "Parameters":
     """Shipped ones by name, those of a file, or the default. Raises ModelError."""
-    from journey_stream.churn.load import SHIPPED, load_parameters, shipped  # noqa: PLC0415
+    from journey_stream.churn.load import find_parameters, shipped  # noqa: PLC0415
 
-    if name is None:
-        parameters = shipped()
-    else:
-        is_file = name not in SHIPPED and (Path(name).exists() or "/" in name or Path(name).suffix in {".yaml", ".yml"})
-        parameters = load_parameters(name) if is_file else shipped(name)
+    parameters = shipped() if name is None else find_parameters(name)
     return parameters if window is None else replace(parameters, window_ms=_duration(window))
 
 

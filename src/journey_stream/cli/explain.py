@@ -17,16 +17,17 @@ def explain(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show the history of one profile with the reason of every change, and what was corrected since.
+    """Show the history of one profile with the reason of every change, and what was corrected since: its stages, and
+    its churn risk with what raised and lowered it.
 
-    Reads the profile's partition of journey.stage-changes and journey.profiles as a subscriber does, from the oldest
-    message that their retention still keeps.
+    Reads the profile's partition of journey.stage-changes, journey.churn-risk and journey.profiles as a subscriber
+    does, from the oldest message that their retention still keeps.
     """
     from journey_stream.cli.explain_read import read_profile  # noqa: PLC0415
 
     settings = load(config, bootstrap_servers=bootstrap_servers)
     found = asyncio.run(read_profile(settings, profile))
-    if found.view is None and not found.messages:
+    if found.view is None and not found.messages and not found.risks:
         raise CommandError(
             f"nothing is known of {profile!r}. A customer_id is written as it is, any other identifier with its type "
             "before it, for example email:ann@example.org"

@@ -1,6 +1,6 @@
 """Reads what the output topics say of one profile."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -8,8 +8,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from journey_stream.cli.errors import CommandError
-from journey_stream.events.outputs import ProfileView, StageChange
-from journey_stream.subscribe.history import StageHistory
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
+from journey_stream.subscribe.history import RiskHistory, StageHistory
 from journey_stream.worker.broker_errors import BrokerUnreachable
 from journey_stream.worker.clients import close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
@@ -21,11 +21,17 @@ class Found(NamedTuple):
 
     messages: list[StageChange]
     view: ProfileView | None
+    risks: Sequence[ChurnRiskChange] = ()
 
     @property
     def history(self) -> StageHistory:
         """The changes that stand."""
         return StageHistory(self.messages)
+
+    @property
+    def risk_history(self) -> RiskHistory:
+        """The changes of churn risk that stand."""
+        return RiskHistory(self.risks)
 
     def to_document(self) -> dict[str, Any]:
         """For machines: the view, the changes that stand, and all messages."""
@@ -33,6 +39,8 @@ class Found(NamedTuple):
             "profile": None if self.view is None else self.view.model_dump(mode="json"),
             "history": [change.model_dump(mode="json") for change in self.history.changes],
             "messages": [message.model_dump(mode="json") for message in self.messages],
+            "risk_history": [change.model_dump(mode="json") for change in self.risk_history.changes],
+            "risk_messages": [message.model_dump(mode="json") for message in self.risks],
         }
 
 
@@ -41,21 +49,30 @@ async def read_profile(settings: Settings, profile_id: str) -> Found:
     key, topics = profile_id.encode(), settings.topics
     consumer = partition_consumer(settings, committed_only=True)
     try:
-        counts = await _partition_counts(settings, [topics.stage_changes, topics.profiles])
+        counts = await _partition_counts(settings, [topics.stage_changes, topics.churn_risk, topics.profiles])
         await consumer.start()
         messages = [
             StageChange.model_validate_json(value)
             async for value in _values_of(consumer, topics.stage_changes, counts, key)
             if value is not None
         ]
+        risks = [
+            ChurnRiskChange.model_validate_json(value)
+            async for value in _values_of(consumer, topics.churn_risk, counts, key)
+            if value is not None
+        ]
         view = None
         async for value in _values_of(consumer, topics.profiles, counts, key):
             view = None if value is None else ProfileView.model_validate_json(value)
-        return Found(sorted(messages, key=lambda message: message.revision), view)
+        return Found(sorted(messages, key=_revision), view, sorted(risks, key=_revision))
     except (KafkaError, OSError) as error:
         raise BrokerUnreachable(settings.bootstrap_servers, str(error).strip().rstrip(".")) from error
     finally:
         await close_consumer(consumer)
+
+
+def _revision(message: StageChange | ChurnRiskChange) -> int:
+    return message.revision
 
 
 async def _partition_counts(settings: Settings, topics: list[str]) -> dict[str, int]:

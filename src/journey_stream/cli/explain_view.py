@@ -7,15 +7,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from journey_stream.cli.explain_read import Found
-from journey_stream.events.outputs import StageChange
+from journey_stream.events.outputs import ChurnRiskChange, StageChange
 
 EVIDENCE_SHOWN_MAX = 4
+CONTRIBUTIONS_SHOWN_MAX = 4
 PIPED_WIDTH = 200
+BAND_COLOURS = {"low": "green", "medium": "yellow", "high": "dark_orange", "critical": "red"}
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def print_timeline(profile_id: str, found: Found, console: Console | None = None) -> None:
-    """Print it: where the customer is now, then one row per message, corrections marked."""
+    """Print it: where the customer is now, then one row per message, corrections marked; first stages, then risk."""
     console = console or _console()
     console.print(_headline(profile_id, found))
     if found.messages and found.messages[0].revision > 1:
@@ -24,6 +26,10 @@ def print_timeline(profile_id: str, found: Found, console: Console | None = None
         console.print(_table(found))
     if retracted := sum(message.kind == "retracted" for message in found.messages):
         console.print(f"{retracted} change(s) were retracted after late news; struck rows no longer stand.")
+    if found.risks:
+        console.print()
+        console.print(_risk_headline(found))
+        console.print(_risk_table(found))
 
 
 def _console() -> Console:
@@ -64,6 +70,48 @@ def _table(found: Found) -> Table:
             style=style,
         )
     return table
+
+
+def _risk_headline(found: Found) -> str:
+    risk = None if found.view is None else found.view.risk
+    if risk is None:
+        return "Churn risk"
+    model = f"parameters {escape(risk.model.name)} version {risk.model.version}"
+    return (
+        f"Churn risk is [bold {BAND_COLOURS[risk.band]}]{risk.band}[/] since {_when(risk.since)}: "
+        f"{risk.probability:.0%} at that time ({model})"
+    )
+
+
+def _risk_table(found: Found) -> Table:
+    standing = {change.revision for change in found.risk_history.changes}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("rev", "at", "", "band", "risk", "because"):
+        table.add_column(column, no_wrap=column in {"rev", "at"})
+    for message in found.risks:
+        is_news = message.kind == "entered"
+        style = "" if message.revision in standing else ("dim strike" if is_news else "red")
+        table.add_row(
+            str(message.revision),
+            _when(message.entered_at),
+            "→" if is_news else "✗",
+            f"{message.previous_band or '(new)'} → {message.band}" + ("" if is_news else " retracted"),
+            f"{message.probability:.0%}",
+            _risk_reason(message) if is_news else escape(message.because.text),
+            style=style,
+        )
+    return table
+
+
+def _risk_reason(message: ChurnRiskChange) -> str:
+    parts = [escape(message.because.text)]
+    parts += [
+        f"{one.log_odds:+.2f} {escape(one.text)} [cyan]({escape(one.factor)})[/cyan]"
+        for one in message.contributions[:CONTRIBUTIONS_SHOWN_MAX]
+    ]
+    if message.because.evidence:
+        parts.append(f"evidence: {', '.join(escape(event_id) for event_id in message.because.evidence)}")
+    return "\n".join(parts)
 
 
 def _reason(message: StageChange) -> str:

@@ -23,6 +23,10 @@ ModelName = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="PRESET|FILE", help="Journey model; else that of the settings."),
 ]
+ChurnName = Annotated[
+    str | None,
+    typer.Option("--churn", metavar="NAME|FILE|none", help="Churn parameters; else those of the settings."),
+]
 
 
 def load(config: Path | None, **options: Any) -> "Settings":

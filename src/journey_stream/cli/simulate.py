@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from journey_stream.cli.inputs import Inputs, Problems, read_inputs
-from journey_stream.cli.options import Config, ModelName, instant_ms, load, resolve_model
+from journey_stream.cli.options import ChurnName, Config, ModelName, instant_ms, load, resolve_model
 
 if TYPE_CHECKING:
     from journey_stream.history.simulate import Simulated
@@ -25,6 +25,7 @@ def simulate(
     files: Inputs,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the results go.")],
     model: ModelName = None,
+    churn: ChurnName = None,
     order: Annotated[
         Order,
         typer.Option(help="`time`: each touchpoint arrives when it happens. `file`: in the order of the files."),
@@ -36,16 +37,19 @@ def simulate(
 ) -> None:
     """Run the engine over files: what the running system would publish, in virtual time, without a broker.
 
-    Writes `stage-changes.jsonl`, `profiles.jsonl` and `dead-letters.jsonl`, each line as its topic would carry it.
+    Writes `stage-changes.jsonl`, `churn-risk.jsonl`, `profiles.jsonl` and `dead-letters.jsonl`, each line as its topic
+    would carry it.
     """
+    from journey_stream.churn.load import find_scorer  # noqa: PLC0415
     from journey_stream.history.simulate import simulate_records  # noqa: PLC0415
 
-    settings = load(config, model=model)
+    settings = load(config, model=model, churn=churn)
     problems = Problems()
     result = simulate_records(
         read_inputs(files, problems),
         resolve_model(settings.model),
         out,
+        scorer=find_scorer(settings.churn),
         limits=settings.limits,
         order=order.value,
         as_of=None if as_of is None else instant_ms(as_of),
@@ -57,6 +61,7 @@ def simulate(
 
 
 def _print_result(result: "Simulated", out: Path) -> None:
+    from journey_stream.churn.bands import BANDS  # noqa: PLC0415
     from journey_stream.events.times import rfc3339  # noqa: PLC0415
 
     if result.clock is not None:
@@ -64,10 +69,15 @@ def _print_result(result: "Simulated", out: Path) -> None:
     print(f"touchpoints      {result.records:,}")
     print(f"profiles         {result.profiles:,}")
     print(f"stage changes    {result.stage_changes:,} ({result.corrections:,} of them retractions)")
+    print(f"risk changes     {result.risk_changes:,} ({result.risk_corrections:,} of them retractions)")
     print(f"dead letters     {sum(result.dead_letters.values()):,}")
     for reason, count in result.dead_letters.most_common():
         print(f"  {reason:24} {count:,}")
     print("customers per stage at the end")
     for stage, count in sorted(result.customers.items(), key=lambda item: -item[1]):
         print(f"  {stage or '(none yet)':24} {count:,}")
+    if result.bands:
+        print("customers per band of churn risk at the end")
+        for band in BANDS:
+            print(f"  {band:24} {result.bands[band]:,}")
     print(f"results in {out}")

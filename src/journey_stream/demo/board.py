@@ -3,11 +3,12 @@
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.events.times import to_ms
 
 LATEST_MAX = 50
 EXAMPLE_CHANGES_MAX = 7
+BANDS = ("low", "medium", "high", "critical")
 TREND_SAMPLES = 52
 """The stretch of time on show is cut into so many parts; each keeps one sample per stage."""
 
@@ -32,6 +33,14 @@ class Board:
     trend: dict[str, list[int]] = field(default_factory=dict)
     journeys: dict[str, list[StageChange]] = field(default_factory=dict)
     """Per profile its current history, oldest change first."""
+    bands: Counter[str] = field(default_factory=Counter)
+    """How many customers are in each band of churn risk."""
+    latest_risks: deque[ChurnRiskChange] = field(default_factory=lambda: deque(maxlen=LATEST_MAX))
+    rises: int = 0
+    falls: int = 0
+    risks: dict[str, list[ChurnRiskChange]] = field(default_factory=dict)
+    """Per profile the current history of its churn risk, oldest change first."""
+    _band_of: dict[str, str] = field(default_factory=dict)
     _stage_of: dict[str, str | None] = field(default_factory=dict)
 
     def stage_changed(self, change: StageChange) -> None:
@@ -50,8 +59,26 @@ class Board:
             if journey and journey[-1].change_id == change.change_id:
                 journey.pop()
 
+    def risk_changed(self, change: ChurnRiskChange) -> None:
+        """Apply one message of journey.churn-risk."""
+        history = self.risks.setdefault(change.profile_id, [])
+        if change.kind == "retracted":
+            if history and history[-1].risk_id == change.risk_id:
+                history.pop()
+            return
+        history.append(change)
+        if change.previous_band is not None:
+            rising = BANDS.index(change.band) > BANDS.index(change.previous_band)
+            self.rises += rising
+            self.falls += not rising
+            self.latest_risks.append(change)
+
     def profile_changed(self, view: ProfileView) -> None:
         """Apply one message of journey.profiles."""
+        if view.risk is not None:
+            self.bands[self._band_of.get(view.profile_id, view.risk.band)] -= view.profile_id in self._band_of
+            self.bands[view.risk.band] += 1
+            self._band_of[view.profile_id] = view.risk.band
         before = self._stage_of.get(view.profile_id)
         if before != view.stage:
             self._stage_of[view.profile_id] = view.stage
@@ -77,6 +104,15 @@ class Board:
         return min(
             short,
             key=lambda journey: (-len({c.to_stage for c in journey}), len(journey), journey[0].profile_id),
+            default=[],
+        )
+
+    def risk_example(self) -> list[ChurnRiskChange]:
+        """The churn risk of somebody for whom it rose high, for good reasons, and fell again, in few lines."""
+        short = [history for history in self.risks.values() if 3 <= len(history) <= EXAMPLE_CHANGES_MAX]
+        return min(
+            short,
+            key=lambda history: (-len({c.band for c in history}), history[-1].band != "low", history[0].profile_id),
             default=[],
         )
 

@@ -7,8 +7,8 @@ from rich.console import Group
 from rich.style import Style
 from rich.text import Text
 
-from journey_stream.demo.board import Board, Flow
-from journey_stream.events.outputs import StageChange
+from journey_stream.demo.board import BANDS, Board, Flow
+from journey_stream.events.outputs import ChurnRiskChange, StageChange
 from journey_stream.events.times import from_ms
 
 MARGIN = 2
@@ -18,6 +18,8 @@ HEADING = Style(bold=True)
 NEW_CUSTOMER = "new"
 # From cool to warm along the journey; six hues read well on dark and on light terminals.
 HUES = ("#5b8fd9", "#3fa7a0", "#7fae5a", "#d0a43c", "#dd7e4e", "#c9628c")
+BAND_HUES = {"low": "#7fae5a", "medium": "#d0a43c", "high": "#dd7e4e", "critical": "#d9534f"}
+RISK_ROWS_MAX = 5
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 SPARKS = " ▁▂▃▄▅▆▇█"
 WIDE = 96
@@ -38,13 +40,25 @@ class Gauges:
     bootstrap: str = ""
 
 
-def picture(board: Board, gauges: Gauges, latest: Sequence[StageChange], width: int, height: int) -> Group:
-    """The whole screen, exactly `height` lines high; `latest` are the changes to list, newest first."""
+def picture(
+    board: Board,
+    gauges: Gauges,
+    latest: Sequence[StageChange],
+    width: int,
+    height: int,
+    *,
+    risks: Sequence[ChurnRiskChange] = (),
+) -> Group:
+    """The whole screen, exactly `height` lines high; `latest` and `risks` are the changes to list, newest first."""
     top = _header(board, gauges, width)
     middle = _panes(board, width)
     bottom = _footer(board, gauges, width)
     used = sum(len(part) for part in (top, middle, bottom))
     rows = max(0, height - used - 2)
+    risk_rows = min(RISK_ROWS_MAX, rows // 3) if board.bands else 0
+    if risk_rows:
+        middle += [_bands(board), *_risks(risks, risk_rows, width), Text()]
+        rows -= risk_rows + 2
     lines = [*top, *middle, _heading("Latest changes", _share(gauges)), *_changes(board, latest, rows, width)]
     lines += [Text()] * (height - len(lines) - len(bottom))
     return Group(*lines, *bottom)
@@ -162,6 +176,46 @@ def _changes(board: Board, latest: Sequence[StageChange], rows: int, width: int)
         line.truncate(width - 1, overflow="ellipsis")
         lines.append(line)
     return lines
+
+
+def band_style(band: str) -> Style:
+    """The colour of a band, from calm to alarming."""
+    return Style(color=BAND_HUES[band])
+
+
+def band_counts(board: Board) -> Text:
+    """How many customers are in each band."""
+    text = Text()
+    for band in BANDS:
+        text.append(f"{band} ", band_style(band)).append(f"{board.bands[band]:,}   ")
+    return text
+
+
+def _bands(board: Board) -> Text:
+    return Text.assemble((" " * MARGIN + "Churn risk", HEADING), "  ", band_counts(board))
+
+
+def _risks(latest: Sequence[ChurnRiskChange], rows: int, width: int) -> list[Text]:
+    lines = [_risk(change, width) for change in latest[:rows]]
+    return lines + [Text()] * (rows - len(lines))
+
+
+def _risk(change: ChurnRiskChange, width: int) -> Text:
+    very_wide = width >= VERY_WIDE
+    line = Text(" " * MARGIN)
+    line.append(f"{change.entered_at:%d %b %H:%M}  " if very_wide else f"{change.entered_at:%d %b}  ", QUIET)
+    line.append(_cut(change.profile_id, 20 if very_wide else 14) + "  ")
+    line.append(f"{change.previous_band or NEW_CUSTOMER:>8}", band_style(change.previous_band or "low"))
+    line.append(" → ", QUIET).append(f"{change.band:<8}", band_style(change.band))
+    line.append(f"  {change.probability:4.0%}  ")
+    line.append(risk_reason(change), QUIET)
+    line.truncate(width - 1, overflow="ellipsis")
+    return line
+
+
+def risk_reason(change: ChurnRiskChange) -> str:
+    """What happened, and the fact that weighs most."""
+    return f"{change.because.text.partition(':')[0]}; {change.contributions[0].text}"
 
 
 def _cut(text: str, width: int) -> str:

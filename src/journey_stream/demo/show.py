@@ -5,17 +5,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from rich.console import Console
 from rich.live import Live
 
-from journey_stream.demo.board import Board
+from journey_stream.demo.board import BANDS, Board
 from journey_stream.demo.meter import Meter
 from journey_stream.demo.pace import Pace
 from journey_stream.demo.screen import Gauges, picture
-from journey_stream.events.outputs import StageChange
+from journey_stream.events.outputs import ChurnRiskChange, StageChange
 from journey_stream.events.times import from_ms
+
+Listed = TypeVar("Listed")
 
 FRAME_SECONDS = 0.125
 CALM_SECONDS = 0.4
@@ -41,7 +43,8 @@ class LiveScreen:
         self._bootstrap = bootstrap
         self._phase = ""
         self._changes = Meter()
-        self._ticker = Ticker()
+        self._ticker: Ticker[StageChange] = Ticker()
+        self._risk_ticker: Ticker[ChurnRiskChange] = Ticker()
         self._live = Live(console=console, screen=True, auto_refresh=False, transient=True)
 
     def stage(self) -> AbstractContextManager[Any]:
@@ -54,7 +57,8 @@ class LiveScreen:
         while True:
             now = time.monotonic()
             self._changes.read(now, self._board.entered, self._board.entered)
-            self._ticker.advance(now, self._board)
+            self._ticker.advance(now, self._board.entered, self._board.latest)
+            self._risk_ticker.advance(now, self._board.rises + self._board.falls, self._board.latest_risks)
             touchpoints = self._pace.touchpoints
             gauges = Gauges(
                 self._phase,
@@ -65,25 +69,32 @@ class LiveScreen:
                 self._bootstrap,
             )
             width, height = self._console.size
-            frame = picture(self._board, gauges, list(self._ticker.listed), width, height)
+            frame = picture(
+                self._board,
+                gauges,
+                list(self._ticker.listed),
+                width,
+                height,
+                risks=list(self._risk_ticker.listed),
+            )
             self._live.update(frame, refresh=True)
             await asyncio.sleep(FRAME_SECONDS)
 
 
-class Ticker:
+class Ticker(Generic[Listed]):
     """The changes on show, newest first: one more at a time, slowly enough to be read."""
 
     def __init__(self) -> None:
-        self.listed: deque[StageChange] = deque(maxlen=LISTED_MAX)
+        self.listed: deque[Listed] = deque(maxlen=LISTED_MAX)
         self._moved_at = 0.0
         self._seen = 0
 
-    def advance(self, now: float, board: Board) -> None:
-        """Lists the newest change when it is time for another."""
-        if now - self._moved_at >= CALM_SECONDS and board.entered > self._seen:
+    def advance(self, now: float, total: int, latest: deque[Listed]) -> None:
+        """Lists the newest of `total` changes so far when it is time for another."""
+        if now - self._moved_at >= CALM_SECONDS and total > self._seen:
             self._moved_at = now
-            self._seen = board.entered
-            self.listed.appendleft(board.latest[-1])
+            self._seen = total
+            self.listed.appendleft(latest[-1])
 
 
 class PlainLines:
@@ -113,4 +124,5 @@ class PlainLines:
         board = self._board
         stages = "  ".join(f"{stage} {board.customers[stage]:,}" for stage in board.stages)
         rate = f"{self._pace.touchpoints.per_second:,.0f} touchpoints/s, {self._pace.touchpoints.behind:,} waiting"
-        return f"{month}  {stages}  ({board.entered:,} changes, {rate})"
+        bands = "  ".join(f"{band} {board.bands[band]:,}" for band in BANDS)
+        return f"{month}  {stages}  ({board.entered:,} changes, {rate})  churn risk: {bands}"

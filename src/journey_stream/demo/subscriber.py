@@ -7,7 +7,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer
 
 from journey_stream.demo.board import Board
-from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.worker.config import Settings
 
 POLL_MS = 100
@@ -23,6 +23,7 @@ class Subscriber:
         self._news = asyncio.Event()
         self._apply = {
             topics.stage_changes: self._stage_change,
+            topics.churn_risk: self._risk_change,
             topics.profiles: self._profile,
             topics.dead_letters: self._dead_letter,
         }
@@ -65,6 +66,9 @@ class Subscriber:
 
     def _stage_change(self, record: Any) -> None:
         self._board.stage_changed(StageChange.model_validate_json(record.value))
+
+    def _risk_change(self, record: Any) -> None:
+        self._board.risk_changed(ChurnRiskChange.model_validate_json(record.value))
 
     def _profile(self, record: Any) -> None:
         if record.value is not None:

@@ -10,7 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from journey_stream.demo.board import Board
-from journey_stream.demo.screen import HEADING, NEW_CUSTOMER, QUIET, bar, stage_style
+from journey_stream.demo.screen import (
+    HEADING,
+    NEW_CUSTOMER,
+    QUIET,
+    band_counts,
+    band_style,
+    bar,
+    risk_reason,
+    stage_style,
+)
 
 FLOWS_MAX = 6
 BAR_WIDTH = 14
@@ -31,7 +40,7 @@ def summary(board: Board, outcome: Outcome) -> Group:
     """What happened."""
     counts = Table.grid(padding=(0, 3, 0, 0))
     counts.add_row(_stages(board), _flows(board))
-    return Group(Text(), _numbers(board, outcome), Text(), counts, Text(), _why(board))
+    return Group(Text(), _numbers(board, outcome), Text(), counts, Text(), _why(board), Text(), _risk(board))
 
 
 def how_to_go_on(board: Board, outcome: Outcome) -> Group:
@@ -42,7 +51,7 @@ def how_to_go_on(board: Board, outcome: Outcome) -> Group:
         ("Settings", f"export JOURNEY_CONFIG={outcome.config}"),
         ("Explain", f"{_command('journey-stream')} explain {profile}"),
         ("Subscribe", f"{_command('faust')} -A journey_stream.subscribe.app worker -l info"),
-        ("Any client", f"{outcome.bootstrap}, topic journey.stage-changes, read_committed"),
+        ("Any client", f"{outcome.bootstrap}, topics journey.stage-changes and journey.churn-risk, read_committed"),
         ("Metrics", outcome.metrics),
     )
     lines = [Text("The system keeps running until Ctrl-C. In another terminal:", style=HEADING)]
@@ -104,3 +113,23 @@ def _why(board: Board) -> Group:
             Text.assemble(change.because.text, (f" ({cited} touchpoints cited)" if cited > 1 else "", QUIET)),
         )
     return Group(Text(f"For example {journey[0].profile_id}", style=HEADING), table)
+
+
+def _risk(board: Board) -> Group:
+    lines = Text.assemble(
+        ("Churn risk ", HEADING),
+        f"rose {board.rises:,} times and fell {board.falls:,} times. Now: ",
+        band_counts(board),
+    )
+    history = board.risk_example()
+    if not history:
+        return Group(lines)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for change in history:
+        table.add_row(
+            Text(f"  {change.entered_at:%d %b %Y}", style=QUIET),
+            Text(change.band, style=band_style(change.band)),
+            Text(f"{change.probability:.0%}", justify="right"),
+            risk_reason(change),
+        )
+    return Group(lines, Text(f"For example {history[0].profile_id}", style=HEADING), table)

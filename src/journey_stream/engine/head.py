@@ -7,10 +7,16 @@ import msgspec
 from journey_stream.engine.standing import Standing, StandingRow, standing_of
 from journey_stream.engine.touches import LONG_AGO, NEVER
 
-CHECKPOINT = 0
+CHECKPOINT: Final = 0
 """Number of the part that holds the checkpoint instead of touchpoints."""
 
-HeadRow = tuple[int, int, int, int, int, int, str, int, int, str, int, bool, StandingRow, int, bytes, bytes, list[int]]
+RISK: Final = (1 << 32) - 1
+"""Number of the part that holds what is kept for churn risk."""
+
+HeadRow = tuple[
+    int, int, int, int, int, int, str, int, int, str, int, bool, int, int,
+    StandingRow, int, bytes, bytes, list[int],
+]  # fmt: skip
 """The fields of a head in the order in which it is packed."""
 
 
@@ -20,7 +26,9 @@ class Head:
     `armed`: when the profile's timer rings. `history`: the `changes` changes since the checkpoint, of which the first
     `published` are on the topic. `tail`: the newest `tail_count` of `held` touchpoints, the last of them being
     (`last_at`, `last_id`). `parts`: numbers of the parts that hold the others, oldest first. `folds_at`: when the clock
-    lets the oldest part fold into the checkpoint, which ends at (`folded_at`, `folded_id`).
+    lets the oldest part fold into the checkpoint, which ends at (`folded_at`, `folded_id`). `generation` counts the
+    parameters of churn risk that the partition has seen, up to those that this profile was scored with, and silence
+    changes nothing about that before `risk_quiet_until`.
     """
 
     __slots__ = (
@@ -29,6 +37,7 @@ class Head:
         "folded_at",
         "folded_id",
         "folds_at",
+        "generation",
         "held",
         "history",
         "last_at",
@@ -38,6 +47,7 @@ class Head:
         "parts",
         "published",
         "revision",
+        "risk_quiet_until",
         "standing",
         "tail",
         "tail_count",
@@ -46,7 +56,8 @@ class Head:
     def __init__(self, row: HeadRow | None = None) -> None:
         if row is None:
             new = Standing().row()
-            row = (NEVER, 0, 0, 0, 0, LONG_AGO, "", NEVER, LONG_AGO, "", CHECKPOINT + 1, False, new, 0, b"", b"", [])
+            first = (NEVER, 0, 0, 0, 0, LONG_AGO, "", NEVER, LONG_AGO, "", CHECKPOINT + 1, False)
+            row = (*first, 0, NEVER, new, 0, b"", b"", [])
         (
             self.armed,
             self.revision,
@@ -60,6 +71,8 @@ class Head:
             self.folded_id,
             self.next_part,
             self.overflow,
+            self.generation,
+            self.risk_quiet_until,
             standing,
             self.tail_count,
             self.tail,
@@ -83,6 +96,8 @@ class Head:
             self.folded_id,
             self.next_part,
             self.overflow,
+            self.generation,
+            self.risk_quiet_until,
             self.standing.row(),
             self.tail_count,
             self.tail,
@@ -93,3 +108,9 @@ class Head:
 
 decode_row: Final = msgspec.msgpack.Decoder(HeadRow).decode
 """The fields of a packed head. Raises msgspec.MsgspecError for other bytes."""
+
+
+def scheduled(packed: bytes) -> tuple[int, int]:
+    """When the timer of a packed head rings, and its generation."""
+    row = decode_row(packed)
+    return row[0], row[12]

@@ -2,18 +2,29 @@
 
 import msgspec
 
+from journey_stream.engine.touches import LONG_AGO
+
 STATE_FORMAT = 2
 """Counts up when the meaning of stored state changes."""
 
 
 class Meta(msgspec.Struct, array_like=True):
-    """Format of the state, the journey model that it belongs to, and the clock (ms)."""
+    """Format of the state, the journey model that it belongs to, and the clock (ms).
+
+    `churn` is the fingerprint of the parameters of churn risk in use, empty for none, and the two fields after it name
+    them. `generation` counts how often they have changed; `rescored_from` (ms) is the clock at the last change.
+    """
 
     format: int
     fingerprint: str
     model: str
     version: int
     clock: int
+    churn: str = ""
+    churn_name: str = ""
+    churn_version: int = 0
+    generation: int = 0
+    rescored_from: int = LONG_AGO
 
 
 class _Format(msgspec.Struct, array_like=True):

@@ -4,6 +4,7 @@ Values are arrays in MessagePack: short on the wire and quick to decode. A run o
 row, so that adding one is a concatenation and nobody unpacks what he does not read.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -24,15 +25,15 @@ def pack_touch(at: int, event_id: str, channel: str, type_: str, facts: Facts | 
 
 def unpack_touches(count: int, run: bytes) -> list[Touch]:
     """The touchpoints of a run of `count` packed ones."""
-    return unpack_part(_array_header(count) + run)
+    return unpack_part(array_header(count) + run)
 
 
 def unpack_changes(count: int, run: bytes) -> list[Change]:
     """The changes of a run of `count` packed ones."""
-    return _decode_changes(_array_header(count) + run)
+    return _decode_changes(array_header(count) + run)
 
 
-def pack(values: list[Touch] | list[Change]) -> bytes:
+def pack(values: Iterable[msgspec.Struct]) -> bytes:
     """The run of these values."""
     return b"".join(map(encode, values))
 
@@ -48,6 +49,7 @@ def describe(touch: Touch) -> bytes:
     return msgspec.json.encode({**kept, "facts": touch.facts or {}})
 
 
-def _array_header(count: int) -> bytes:
+def array_header(count: int) -> bytes:
+    """What stands before a run of `count` values to make an array of it."""
     # MessagePack's array 32: any count, always five bytes.
     return b"\xdd" + count.to_bytes(4, "big")

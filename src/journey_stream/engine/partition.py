@@ -8,9 +8,11 @@ keep than live objects, and nothing to the garbage collector.
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
+from zlib import crc32
 
+from journey_stream.churn.score import Scorer
 from journey_stream.engine.fold import step
-from journey_stream.engine.head import CHECKPOINT, decode_row
+from journey_stream.engine.head import CHECKPOINT, RISK, decode_row, scheduled
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.meta import STATE_FORMAT, Meta, decode_meta, format_of
 from journey_stream.engine.packing import encode
@@ -22,11 +24,13 @@ from journey_stream.engine.touches import LONG_AGO, NEVER, Change
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
 from journey_stream.events.records import Content, Record, TouchpointRecord
-from journey_stream.events.times import DAY_MS, rfc3339
+from journey_stream.events.times import DAY_MS, HOUR_MS, rfc3339
 from journey_stream.journey.model import Model
 
 _META_KEY = b"m"
 _STALE_TIMERS = 1_000
+RESCORING_MS = HOUR_MS
+"""Over so much time on the clock profiles are scored anew when the parameters of churn risk have changed."""
 
 
 class StateMismatch(Exception):
@@ -38,14 +42,15 @@ class Partition:
 
     State is key-value records of bytes, so that a compacted topic can hold it. A head is stored as b"h" + profile id,
     a part of a timeline as b"p" + number (4 bytes, big endian) + profile id, the partition's own state as b"m".
+    Churn risk is scored if there is a `scorer`.
     """
 
-    def __init__(self, model: Model, limits: Limits | None = None) -> None:
+    def __init__(self, model: Model, limits: Limits | None = None, scorer: Scorer | None = None) -> None:
         self.limits = limits or Limits()
         longest = max((stage.settle_ms for stage in model.stages), default=0)
         if longest > self.limits.lateness_ms:
             raise ValueError("a stage may not settle for longer than the lateness bound: its history would be final")
-        self.plan = Plan(model)
+        self.plan = Plan(model, scorer)
         self.clock = LONG_AGO
         self.state_bytes = 0
         self._context = Context(self.plan, self.limits)
@@ -55,8 +60,12 @@ class Partition:
         self._profiles: dict[str, Profile | Packed] = {}
         self._at_work: list[Profile] = []
         self._timers: list[tuple[int, str]] = []
+        self._to_rescore: list[tuple[int, str]] = []
+        self._rescored_from = LONG_AGO
         self._next_timer = NEVER
         self._stored_clock = LONG_AGO
+        # After a restore: with which parameters churn risk was scored before, if they were others.
+        self.parameters_before: str | None = None
         # Only while a restore lasts: parts by number, until the heads say in which order they come.
         self._loose_parts: dict[str, dict[int, bytes]] = {}
 
@@ -79,6 +88,8 @@ class Partition:
     def touchpoint(self, profile_id: str, arrived_at: int, occurred_at: int, content: Content) -> Sequence[Decision]:
         """`apply` for a touchpoint as it comes from the log; instants in ms."""
         clock = self.clock
+        # Before the clock moves on, so that what the touchpoint changes is not laid at the parameters' door.
+        rescored = self._rescore(profile_id, clock) if self._to_rescore else None
         if arrived_at > clock:
             clock = self.clock = arrived_at
         lateness = arrived_at - occurred_at
@@ -89,6 +100,8 @@ class Partition:
             decisions = [Rejected(Reason.FROM_THE_FUTURE, _from_the_future(occurred_at, arrived_at))]
         else:
             decisions = self._add(profile_id, arrived_at, occurred_at, content)
+        if rescored:
+            decisions = [*rescored, *decisions]
         return decisions if clock < self._next_timer else [*decisions, *self._ring_timers()]
 
     def time(self, at: int) -> list[Decision]:
@@ -99,6 +112,11 @@ class Partition:
     def next_timer(self) -> int | None:
         """The clock time (ms) by which a tick is needed if the log stays quiet; it may prove to be too early."""
         return None if self._next_timer == NEVER else self._next_timer
+
+    @property
+    def to_rescore(self) -> int:
+        """How many profiles wait, at the most, for their first score with new parameters of churn risk."""
+        return len(self._to_rescore)
 
     def drain_state(self) -> list[tuple[bytes, bytes | None]]:
         """The state records that changed since the last call; None deletes a key."""
@@ -151,9 +169,10 @@ class Partition:
             key, head = profile_id.encode(), head_of(packed)
             yield b"h" + key, head
             if isinstance(packed, tuple):
-                _, parts, checkpoint, _ = packed
-                if checkpoint is not None:
-                    yield _part_key(key, CHECKPOINT), checkpoint
+                _, parts, checkpoint, _, risk = packed
+                for number, one in ((CHECKPOINT, checkpoint), (RISK, risk)):
+                    if one is not None:
+                        yield _part_key(key, number), one
                 for number, part in zip(decode_row(head)[-1], parts, strict=True):
                     yield _part_key(key, number), part
         yield _META_KEY, self._meta()
@@ -167,16 +186,17 @@ class Partition:
         horizon = self.clock - self.limits.holding_ms
         for profile_id, packed in sorted(self._profiles.items()):
             profile = Profile(profile_id, at_rest(packed), self._context)
-            checkpoint, rest = profile.checkpoint(), []
+            checkpoint = profile.checkpoint()
             final: list[Change] = []
-            for touch in profile.touches():
-                if touch.at < horizon:
-                    step(self.plan, checkpoint, touch, final)
-                else:
-                    rest.append(touch)
+            touches = list(profile.touches())
+            folding = [touch for touch in touches if touch.at < horizon]
+            for touch in folding:
+                step(self.plan, checkpoint, touch, final)
             head = profile.head
             standings = [[s.stage, s.peak, s.entered_at, sorted(s.memory.items())] for s in (checkpoint, head.standing)]
-            yield profile_id, encode([standings, rest, profile.history()[len(final) :]])
+            track = profile.risk_track()
+            risk = None if track is None else track.canonical(folding)
+            yield profile_id, encode([standings, touches[len(folding) :], profile.history()[len(final) :], risk])
 
     def state_hash(self) -> str:
         """SHA-256 over `canonical`, in hex."""
@@ -202,6 +222,8 @@ class Partition:
         )
         head = profile.head
         due = profile.next_due() if self.plan.settles else head.standing.quiet_until
+        if head.risk_quiet_until < due and self.plan.scorer is not None:
+            due = head.risk_quiet_until
         if due < head.armed:
             head.armed = due
             self._arm(due, profile_id)
@@ -213,7 +235,24 @@ class Partition:
         while timers and timers[0][0] <= self.clock:
             at, profile_id = heappop(timers)
             decisions += self._ring(at, profile_id)
-        self._next_timer = timers[0][0] if timers else NEVER
+        while self._to_rescore and self._to_rescore[0][0] <= self.clock:
+            at, profile_id = heappop(self._to_rescore)
+            decisions += self._rescore(profile_id, at)
+        self._set_next_timer()
+        return decisions
+
+    def _rescore(self, profile_id: str, at: int) -> list[Decision]:
+        """Go on with the new parameters of churn risk from `at` on, unless the profile does so already."""
+        if profile_id not in self._profiles:
+            return []
+        profile = self._profile(profile_id)
+        if profile.head.generation == self._context.generation:
+            return []
+        decisions = list(profile.rescore(at, self.clock))
+        due = profile.next_due()
+        if due < profile.head.armed:
+            profile.head.armed = due
+            self._arm(due, profile_id)
         return decisions
 
     def _ring(self, at: int, profile_id: str) -> list[Decision]:
@@ -221,7 +260,8 @@ class Partition:
         if profile.head.armed != at:
             return []  # an earlier timer of this profile has rung and set it anew
         self._counters.timers += 1
-        decisions = profile.ring(self.clock)
+        decisions = self._rescore(profile_id, at) if self._to_rescore else []
+        decisions += profile.ring(self.clock)
         profile.head.armed = profile.next_due()
         if profile.head.armed != NEVER:
             self._arm(profile.head.armed, profile_id)
@@ -232,10 +272,23 @@ class Partition:
         self._next_timer = min(self._next_timer, at)
 
     def _set_timers(self) -> None:
-        armed = [(decode_row(head_of(at_rest(held)))[0], profile_id) for profile_id, held in self._profiles.items()]
-        self._timers = [timer for timer in armed if timer[0] != NEVER]
+        self._timers, self._to_rescore = [], []
+        for profile_id, held in self._profiles.items():
+            armed, generation = scheduled(head_of(at_rest(held)))
+            if armed != NEVER:
+                self._timers.append((armed, profile_id))
+            if generation != self._context.generation and self.plan.scorer is not None:
+                self._to_rescore.append((self._rescored_from + _spread(profile_id), profile_id))
         heapify(self._timers)
-        self._next_timer = self._timers[0][0] if self._timers else NEVER
+        heapify(self._to_rescore)
+        self._set_next_timer()
+
+    def _set_next_timer(self) -> None:
+        self._next_timer = NEVER
+        if self._timers:
+            self._next_timer = self._timers[0][0]
+        if self._to_rescore:
+            self._next_timer = min(self._next_timer, self._to_rescore[0][0])
 
     def _drop_stale_timers(self) -> None:
         """A timer that was set anew for earlier leaves its old entry behind, which is dropped when many have come."""
@@ -273,13 +326,19 @@ class Partition:
                 f"the state of profile {profile_id!r} lacks its parts {missing}: the state was not read in full, or "
                 "records of it were deleted; start anew under an application id of its own",
             )
-        if not numbers and CHECKPOINT not in loose:
+        if not loose:
             return head
-        return head, tuple([loose[number] for number in numbers]), loose.get(CHECKPOINT), None
+        return head, tuple([loose[number] for number in numbers]), loose.get(CHECKPOINT), None, loose.get(RISK)
 
     def _meta(self) -> bytes:
         model = self.plan.model
-        return encode(Meta(STATE_FORMAT, model.fingerprint, model.name, model.version, self.clock))
+        meta = Meta(STATE_FORMAT, model.fingerprint, model.name, model.version, self.clock)
+        scorer = self.plan.scorer
+        if scorer is not None:
+            meta.churn = scorer.parameters.fingerprint
+            meta.churn_name, meta.churn_version = scorer.parameters.name, scorer.parameters.version
+        meta.generation, meta.rescored_from = self._context.generation, self._rescored_from
+        return encode(meta)
 
     def _restore_meta(self, value: bytes) -> None:
         found = format_of(value)
@@ -293,10 +352,22 @@ class Partition:
                 "its own, or go back to the old one",
             )
         self.clock = self._stored_clock = meta.clock
+        self.parameters_before = None
+        self._context.generation, self._rescored_from = meta.generation, meta.rescored_from
+        scorer = self.plan.scorer
+        if meta.churn != ("" if scorer is None else scorer.parameters.fingerprint):
+            self.parameters_before = f"{meta.churn_name} version {meta.churn_version}" if meta.churn else "none"
+            self._context.generation += 1
+            self._rescored_from = meta.clock
+            self._stored_clock = LONG_AGO  # to be stored, although time has not moved
 
 
 def _part_key(key: bytes, number: int) -> bytes:
     return b"p" + number.to_bytes(4, "big") + key
+
+
+def _spread(profile_id: str) -> int:
+    return crc32(profile_id.encode()) % RESCORING_MS
 
 
 def _too_late(occurred_at: int, arrived_at: int, lateness_ms: int) -> str:

@@ -6,11 +6,12 @@ once per (channel, type) which memories it feeds and which rules it may fire, an
 
 from collections.abc import Callable
 
-from journey_stream.engine.predicates import Holds, both, holds_all
+from journey_stream.churn.score import Scorer
+from journey_stream.engine.concern import Concern, concern_of
+from journey_stream.engine.predicates import Holds, any_of, both, holds_all, left_open, may_match, may_meet
 from journey_stream.journey.model import ANY, Atom, Model, Pattern, Rule, Where
 
 _REACTIONS_MAX = 10_000
-_DECIDED = frozenset({"channel", "type"})
 
 Conditions = tuple[Where, ...]
 Matches = dict[tuple[str, Conditions], Holds | None]
@@ -38,9 +39,12 @@ class Candidate:
 
 
 class Reaction:
-    """All that a touchpoint of one channel and type can do; `fields` are those that the rules read of it."""
+    """All that a touchpoint of one channel and type can do; `fields` are those that are read of it.
 
-    __slots__ = ("_candidates", "_found", "_may_move", "_stages", "channel", "fields", "slots", "type")
+    `concern` is None if no score of churn risk depends on it.
+    """
+
+    __slots__ = ("_candidates", "_found", "_may_move", "_stages", "channel", "concern", "fields", "slots", "type")
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Reaction:
         candidates: tuple[Candidate, ...],
         stages: int,
         may_move: Callable[[int, int, int], bool],
+        concern: Concern | None,
     ) -> None:
         self.channel = channel
         self.type = type_
@@ -58,6 +63,7 @@ class Reaction:
         self.slots = slots
         self._candidates = candidates
         self._may_move = may_move
+        self.concern = concern
         self._stages = stages
         # A place for each stage and peak, from -1 on.
         self._found: list[tuple[Candidate, ...] | None] = [None] * (stages + 1) ** 2
@@ -90,10 +96,11 @@ class Silence:
 
 
 class Plan:
-    """The compiled model. Immutable but for its look-up tables."""
+    """The compiled model and, if churn risk is scored, its parameters. Immutable but for its look-up tables."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, scorer: Scorer | None = None) -> None:
         self.model = model
+        self.scorer = scorer
         self._kinds = {kind.id: kind for kind in model.kinds}
         self._keep = _remembered(model)
         self._slots = {key: index for index, key in enumerate(self._keep)}
@@ -128,9 +135,9 @@ class Plan:
         for kind, where in self._all_matchers():
             patterns = self._patterns(kind, where, channel, type_)
             if patterns:
-                fields.update(w.field for p in patterns for w in _open(p.where + where))
-                any_of = _any_of([holds_all(_open(p.where)) for p in patterns])
-                matches[kind, where] = both(any_of, holds_all(_open(where)))
+                fields.update(w.field for p in patterns for w in left_open(p.where + where))
+                found = any_of([holds_all(left_open(p.where)) for p in patterns])
+                matches[kind, where] = both(found, holds_all(left_open(where)))
         slots = tuple((self._slots[key], keep, matches[key]) for key, keep in self._keep.items() if key in matches)
         candidates = tuple(
             Candidate(index, rule.to, rule.after, clauses)
@@ -141,8 +148,11 @@ class Plan:
             self._reactions.clear()
             self._compiled = 0
         self._compiled += 1
-        stages = len(self.model.stages)
-        reaction = Reaction(channel, type_, tuple(sorted(fields)), slots, candidates, stages, self._may_move_by_rule)
+        concern = None if self.scorer is None else concern_of(self.scorer, channel, type_)
+        if concern is not None:
+            fields |= concern.fields
+        read, stages = tuple(sorted(fields)), len(self.model.stages)
+        reaction = Reaction(channel, type_, read, slots, candidates, stages, self._may_move_by_rule, concern)
         self._reactions.setdefault(channel, {})[type_] = reaction
         return reaction
 
@@ -167,11 +177,11 @@ class Plan:
 
     def _patterns(self, kind: str, where: Conditions, channel: str, type_: str) -> tuple[Pattern, ...]:
         """The patterns by which a touchpoint of this channel and type may be of this kind and meet the conditions."""
-        if not _may_meet(where, channel, type_):
+        if not may_meet(where, channel, type_):
             return ()
         if kind == ANY:
             return (Pattern(None, None),)
-        return tuple(p for p in self._kinds[kind].patterns if _may_match(p, channel, type_))
+        return tuple(p for p in self._kinds[kind].patterns if may_match(p, channel, type_))
 
     def _silences_in(self, stage: int) -> tuple[Silence, ...]:
         return tuple(
@@ -179,34 +189,6 @@ class Plan:
             for index, rule in enumerate(self.model.inactivity)
             if stage in rule.stages and rule.to != stage
         )
-
-
-def _any_of(alternatives: list[Holds | None]) -> Holds | None:
-    conditions = [holds for holds in alternatives if holds is not None]
-    if len(conditions) < len(alternatives):
-        return None  # one of them always holds
-    if len(conditions) == 1:
-        return conditions[0]
-    return lambda facts: any(holds(facts) for holds in conditions)
-
-
-def _may_match(pattern: Pattern, channel: str, type_: str) -> bool:
-    return (
-        (pattern.channels is None or channel in pattern.channels)
-        and (pattern.types is None or type_ in pattern.types)
-        and _may_meet(pattern.where, channel, type_)
-    )
-
-
-def _may_meet(where: Conditions, channel: str, type_: str) -> bool:
-    """Whether the conditions on channel and type, which are decided here once and for all, hold."""
-    holds = holds_all(tuple(w for w in where if w.field in _DECIDED))
-    return holds is None or holds({"channel": channel, "type": type_})
-
-
-def _open(where: Conditions) -> Conditions:
-    """The conditions that every touchpoint decides anew."""
-    return tuple(w for w in where if w.field not in _DECIDED)
 
 
 def _is_plain(atoms: tuple[Atom, ...]) -> bool:

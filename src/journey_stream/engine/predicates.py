@@ -6,7 +6,7 @@ from typing import Any
 
 from journey_stream.engine.touches import Fact, Facts
 from journey_stream.events.records import Content
-from journey_stream.journey.model import Where
+from journey_stream.journey.model import Pattern, Where
 
 Holds = Callable[[Facts | None], bool]
 """A condition on the facts of a touchpoint; None stands for no facts."""
@@ -14,6 +14,7 @@ Holds = Callable[[Facts | None], bool]
 _TEXT_MAX = 512
 _TEXTS = frozenset({"campaign", "channel", "type"})
 _INT_MAX = 1 << 63
+_DECIDED = frozenset({"channel", "type"})
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "gte": operator.ge,
@@ -66,11 +67,41 @@ def holds_all(where: tuple[Where, ...]) -> Holds | None:
     return lambda facts: all(holds(facts) for holds in conditions)
 
 
+def any_of(alternatives: list[Holds | None]) -> Holds | None:
+    """One of the alternatives, of which None always holds."""
+    conditions = [holds for holds in alternatives if holds is not None]
+    if len(conditions) < len(alternatives):
+        return None
+    if len(conditions) == 1:
+        return conditions[0]
+    return lambda facts: any(holds(facts) for holds in conditions)
+
+
 def both(first: Holds | None, second: Holds | None) -> Holds | None:
     """Both conditions, of which None is always true."""
     if first is None or second is None:
         return first or second
     return lambda facts: first(facts) and second(facts)
+
+
+def may_match(pattern: Pattern, channel: str, type_: str) -> bool:
+    """Whether touchpoints of this channel and type match if they meet the conditions that are left open."""
+    return (
+        (pattern.channels is None or channel in pattern.channels)
+        and (pattern.types is None or type_ in pattern.types)
+        and may_meet(pattern.where, channel, type_)
+    )
+
+
+def may_meet(where: tuple[Where, ...], channel: str, type_: str) -> bool:
+    """Whether the conditions on channel and type, which are decided here once and for all, hold."""
+    holds = holds_all(tuple(w for w in where if w.field in _DECIDED))
+    return holds is None or holds({"channel": channel, "type": type_})
+
+
+def left_open(where: tuple[Where, ...]) -> tuple[Where, ...]:
+    """The conditions that every touchpoint of a channel and type decides anew."""
+    return tuple(w for w in where if w.field not in _DECIDED)
 
 
 def _condition(where: Where) -> Holds:

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 
+from journey_stream.engine.difference import difference
 from journey_stream.engine.fold import fall_silent, react, step
 from journey_stream.engine.head import Head, decode_row
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.packing import describe, encode, pack, pack_touch, unpack_changes, winner_key
 from journey_stream.engine.plan import Plan, Reaction
-from journey_stream.engine.publication import Publisher, difference
+from journey_stream.engine.publication import Publisher
+from journey_stream.engine.risk_publication import RiskPublisher
+from journey_stream.engine.risk_track import RiskTrack
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.timeline import Timeline, mark_of
 from journey_stream.engine.touches import Change, Facts, Touch
-from journey_stream.events.decisions import Decision, Rejected
+from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, Rejected
 from journey_stream.events.reasons import Reason
 
 HISTORY_BYTES_MAX = 128 * 1024
@@ -19,9 +22,9 @@ HISTORY_BYTES_MAX = 128 * 1024
 
 
 class Context:
-    """What all profiles of a partition share."""
+    """What all profiles of a partition share. `generation` is the head's for the churn parameters in use."""
 
-    __slots__ = ("holding_ms", "lateness_ms", "plan", "publisher", "touchpoints_max")
+    __slots__ = ("generation", "holding_ms", "lateness_ms", "plan", "publisher", "risks", "touchpoints_max")
 
     def __init__(self, plan: Plan, limits: Limits) -> None:
         self.plan = plan
@@ -29,10 +32,12 @@ class Context:
         self.touchpoints_max = limits.touchpoints_max
         self.holding_ms = limits.holding_ms
         self.publisher = Publisher(plan)
+        self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer)
+        self.generation = 0
 
 
-Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None]
-"""How a profile lies in memory: its packed head; or head, parts, checkpoint and index, where there are any."""
+Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None, bytes | None]
+"""How a profile lies in memory: its packed head; or head, parts, checkpoint, index and risk, where there are any."""
 
 
 class Profile(Timeline):
@@ -41,20 +46,22 @@ class Profile(Timeline):
     `changed` says whether it has to be packed again; `packed` is what it was unpacked from, None for a new one.
     """
 
-    __slots__ = ("changed", "context", "id", "packed")
+    __slots__ = ("_track", "changed", "context", "id", "packed")
 
     def __init__(self, profile_id: str, packed: Packed | None, context: Context) -> None:
         if packed is None:
-            super().__init__(Head(), [], None, None, context.holding_ms)
+            super().__init__(Head(), [], None, None, None, context.holding_ms)
+            self.head.generation = context.generation
         elif isinstance(packed, bytes):
-            super().__init__(Head(decode_row(packed)), [], None, None, context.holding_ms)
+            super().__init__(Head(decode_row(packed)), [], None, None, None, context.holding_ms)
         else:
-            head, parts, checkpoint, index = packed
-            super().__init__(Head(decode_row(head)), list(parts), checkpoint, index, context.holding_ms)
+            head, parts, checkpoint, index, risk = packed
+            super().__init__(Head(decode_row(head)), list(parts), checkpoint, index, risk, context.holding_ms)
         self.id = profile_id
         self.context = context
         self.packed = packed
         self.changed = False
+        self._track: RiskTrack | None = None
 
     def add(
         self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, arrived_at: int, clock: int
@@ -75,23 +82,35 @@ class Profile(Timeline):
         # A step does it when no touchpoint that was folded and no silence that was decided comes after.
         if at <= standing.silent_at or at < head.last_at or (at == head.last_at and event_id <= head.last_id):
             return self._place(Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+        told: list[Decision] | None = None
+        if reaction.concern is not None and (track := self.risk_track()) is not None:
+            told = track.step(reaction.concern, at, event_id, facts)
+            if told is None:
+                return self._place(Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+            head.risk_quiet_until = track.quiet_until
         self.changed = True
         changes: list[Change] = []
         react(self.context.plan, reaction, standing, at, event_id, facts, changes)
         self.append(at, event_id, mark, pack_touch(at, event_id, reaction.channel, reaction.type, facts))
         decisions: Sequence[Decision] = self._tell(changes, clock) if changes else ()
-        if head.held > self.context.touchpoints_max or len(head.history) > HISTORY_BYTES_MAX:
+        if told:
+            decisions = self._with_view(told, decisions, clock)
+        if head.held > self.context.touchpoints_max or self._outgrown():
             return [*decisions, *self._keep_within_bounds(clock)]
         return decisions
 
     def pack(self) -> Packed:
         """How it lies in memory from now on."""
+        track = self._track
+        if track is not None and track.changed:
+            self.keep_risk(track.pack())
+            track.changed = False
         head = encode(self.head.row())
-        if not self.parts and self.packed_checkpoint is None:
+        if not self.parts and self.packed_checkpoint is None and self.packed_risk is None:
             return head
         before = self.packed
         parts = before[1] if self.touched is None and isinstance(before, tuple) else tuple(self.parts)
-        return head, parts, self.packed_checkpoint, self.index
+        return head, parts, self.packed_checkpoint, self.index, self.packed_risk
 
     def ring(self, clock: int) -> list[Decision]:
         """The timer rang: decide what silence and settling have brought by `clock`."""
@@ -101,12 +120,18 @@ class Profile(Timeline):
         changes: list[Change] = []
         if clock >= head.standing.quiet_until:
             fall_silent(self.context.plan, head.standing, clock, changes, inclusive=True)
-        return [*told, *self._tell(changes, clock)]
+        risks: list[Decision] = []
+        if clock >= head.risk_quiet_until and (track := self.risk_track()) is not None:
+            risks = track.pass_time(clock)
+            head.risk_quiet_until = track.quiet_until
+        return [*told, *self._with_view(risks, self._tell(changes, clock), clock)]
 
     def next_due(self) -> int:
         """No later than the next instant at which time alone changes something (ms)."""
         head, plan = self.head, self.context.plan
         due = head.standing.quiet_until
+        if head.risk_quiet_until < due and plan.scorer is not None:
+            due = head.risk_quiet_until
         if plan.settles and head.published < head.changes:
             waiting = self.history()[head.published]
             due = min(due, waiting.at + plan.settle_ms[waiting.after])
@@ -115,6 +140,47 @@ class Profile(Timeline):
     def history(self) -> list[Change]:
         """The changes since the checkpoint."""
         return unpack_changes(self.head.changes, self.head.history)
+
+    def risk_track(self) -> RiskTrack | None:
+        """Churn risk, unpacked; None if it is not scored."""
+        track, risks = self._track, self.context.risks
+        if track is None and risks is not None:
+            self._track = track = RiskTrack(self.id, self.packed_risk, self.context.plan, risks)
+        return track
+
+    def current_risk(self) -> CurrentRisk | None:
+        """The band of churn risk that the customer is in."""
+        if self._track is None and self.packed_risk is None:
+            return None
+        track = self.risk_track()
+        return None if track is None else track.current()
+
+    def rescore(self, at: int, clock: int) -> Sequence[Decision]:
+        """Go on with other parameters of churn risk from `at` on; what was published up to there is final."""
+        self.changed = True
+        self.head.generation = self.context.generation
+        self.context.publisher.counters.rescored += 1
+        track = self.risk_track()
+        if track is None:
+            return ()
+        risks = track.rescore(self.touches(), at, clock)
+        self.head.risk_quiet_until = track.quiet_until
+        return self._with_view(risks, (), clock)
+
+    def _with_view(self, risks: list[Decision], stages: Sequence[Decision], clock: int) -> Sequence[Decision]:
+        """Both in one go, with one view at the end."""
+        if not risks:
+            return stages
+        if stages and isinstance(stages[-1], ProfileChanged):
+            stages = stages[:-1]
+        return [*stages, *risks, self.context.publisher.view(self, clock)]
+
+    def _outgrown(self) -> bool:
+        """Whether the changes that may still be corrected are too many for a state record."""
+        track = self._track
+        return len(self.head.history) > HISTORY_BYTES_MAX or (
+            track is not None and track.history_bytes > HISTORY_BYTES_MAX
+        )
 
     def _tell(self, changes: list[Change], clock: int) -> list[Decision]:
         """Add changes to the history, and publish of it what has settled."""
@@ -128,7 +194,7 @@ class Profile(Timeline):
         if not fresh:
             return []
         head.published += len(fresh)
-        return publisher.news(self.id, head, fresh, clock)
+        return publisher.news(self, fresh, clock)
 
     def _place(self, touch: Touch, clock: int) -> list[Decision]:
         """Put a late touchpoint where it belongs and fold again."""
@@ -136,7 +202,7 @@ class Profile(Timeline):
             return self._final()
         self.changed = True
         self.insert(touch)
-        return [*self._refold(clock), *self._keep_within_bounds(clock)]
+        return [*self._refold(clock, touch, None), *self._keep_within_bounds(clock)]
 
     def _final(self) -> list[Decision]:
         if self.head.overflow:
@@ -159,10 +225,25 @@ class Profile(Timeline):
         self.remove(held)
         self.insert(touch)
         displaced = Rejected(Reason.CONFLICTING_DUPLICATE, _conflict(touch, held), describe(held))
-        return [displaced, *self._refold(clock)]
+        return [displaced, *self._refold(clock, touch, held)]
 
-    def _refold(self, clock: int) -> list[Decision]:
-        """Fold the whole timeline from the checkpoint on, and publish the difference to what was published."""
+    def _refold(self, clock: int, came: Touch, went: Touch | None) -> Sequence[Decision]:
+        """Fold the whole timeline from the checkpoint on, and publish the difference to what was published.
+
+        If neither the touchpoint that came nor the one that went concerns churn risk, that is left alone.
+        """
+        risks: list[Decision] = []
+        if self._concerns_risk(came) or (went is not None and self._concerns_risk(went)):
+            track = self.risk_track()
+            if track is not None:
+                risks = track.refold(self.touches(), clock)
+                self.head.risk_quiet_until = track.quiet_until
+        return self._with_view(risks, self._refold_stages(clock), clock)
+
+    def _concerns_risk(self, touch: Touch) -> bool:
+        return self.context.plan.reaction(touch.channel, touch.type).concern is not None
+
+    def _refold_stages(self, clock: int) -> list[Decision]:
         head, publisher = self.head, self.context.publisher
         before = self.history()[: head.published]
         standing: Standing = self.checkpoint()
@@ -181,7 +262,7 @@ class Profile(Timeline):
     def _keep_within_bounds(self, clock: int) -> list[Decision]:
         head, most = self.head, self.context.touchpoints_max
         told: list[Decision] = []
-        while head.parts and (head.held > most or len(head.history) > HISTORY_BYTES_MAX):
+        while head.parts and (head.held > most or self._outgrown()):
             if not head.overflow:
                 head.overflow = True
                 self.context.publisher.counters.overflows += 1
@@ -204,13 +285,15 @@ class Profile(Timeline):
         for touch in touches:
             step(self.context.plan, checkpoint, touch, final)
         self.set_checkpoint(checkpoint, touches[-1])
+        if any(self._concerns_risk(touch) for touch in touches) and (track := self.risk_track()) is not None:
+            track.fold(touches)
         if not final:
             return []
         history = self.history()
         untold, rest = history[head.published : len(final)], history[len(final) :]
         head.history, head.changes = pack(rest), len(rest)
         head.published = max(0, head.published - len(final))
-        return self.context.publisher.news(self.id, head, untold, clock) if untold else []
+        return self.context.publisher.news(self, untold, clock) if untold else []
 
 
 def at_rest(held: Profile | Packed) -> Packed:
@@ -229,8 +312,8 @@ def bytes_of(packed: Packed) -> int:
     """The length of all state records of a profile together."""
     if isinstance(packed, bytes):
         return len(packed)
-    head, parts, checkpoint, _ = packed
-    return len(head) + sum(map(len, parts)) + len(checkpoint or b"")
+    head, parts, checkpoint, _, risk = packed
+    return len(head) + sum(map(len, parts)) + len(checkpoint or b"") + len(risk or b"")
 
 
 def _conflict(kept: Touch, lost: Touch) -> str:

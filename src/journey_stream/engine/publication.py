@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import groupby
-from operator import attrgetter
 from typing import Literal, Protocol
 
 from journey_stream.engine.head import Head
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import Change
-from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
+from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, StageChanged
 
 Kind = Literal["entered", "retracted"]
 _CHANGE_ID_BYTES = 16
@@ -26,6 +24,12 @@ class Subject(Protocol):
     def checkpoint(self) -> Standing:
         """The summary of everything that is final."""
 
+    def history(self) -> list[Change]:
+        """The changes since the checkpoint."""
+
+    def current_risk(self) -> CurrentRisk | None:
+        """The band of churn risk that the customer is in."""
+
 
 @dataclass
 class Counters:
@@ -36,6 +40,7 @@ class Counters:
     entered: int = 0
     retracted: int = 0
     timers: int = 0
+    rescored: int = 0
     beyond_allowance: int = 0
     overflows: int = 0
 
@@ -58,11 +63,11 @@ class Publisher:
                     return index
         return len(history)
 
-    def news(self, profile_id: str, head: Head, fresh: Sequence[Change], clock: int) -> list[Decision]:
+    def news(self, profile: Subject, fresh: Sequence[Change], clock: int) -> list[Decision]:
         """Publish changes that come after all that is published."""
-        last = fresh[-1]
-        decisions: list[Decision] = [self._message("entered", profile_id, head, c, current=c is last) for c in fresh]
-        decisions.append(self._view(profile_id, head, last, clock))
+        last, name, head = fresh[-1], profile.id, profile.head
+        decisions: list[Decision] = [self._message("entered", name, head, c, current=c is last) for c in fresh]
+        decisions.append(self._view(profile, last, clock))
         return decisions
 
     def corrections(
@@ -80,12 +85,14 @@ class Publisher:
             self._message("retracted", name, head, change, current=False) for change in reversed(retracted)
         ]
         decisions += [self._message("entered", name, head, change, current=change is last) for change in entered]
-        if last is None:
-            checkpoint = profile.checkpoint()
-            if checkpoint.stage >= 0:
-                last = Change(checkpoint.entered_at, checkpoint.came_from, checkpoint.stage, checkpoint.rule, None, ())
-        decisions.append(self._view(name, head, last, clock))
+        decisions.append(self._view(profile, last or _last_final(profile), clock))
         return decisions
+
+    def view(self, profile: Subject, clock: int) -> ProfileChanged:
+        """The current view when no change of stage is published with it."""
+        published = profile.head.published
+        last = profile.history()[published - 1] if published else _last_final(profile)
+        return self._view(profile, last, clock)
 
     def _message(self, kind: Kind, profile_id: str, head: Head, change: Change, *, current: bool) -> StageChanged:
         head.revision += 1
@@ -129,13 +136,13 @@ class Publisher:
         text = f"{len(profile_id)}:{profile_id} {from_stage} {to_stage} {change.at} {rule} {fired_by}"
         return blake2b(text.encode(), digest_size=_CHANGE_ID_BYTES, key=self._key).hexdigest()
 
-    def _view(self, profile_id: str, head: Head, last: Change | None, clock: int) -> ProfileChanged:
-        rules = self._model.rules
+    def _view(self, profile: Subject, last: Change | None, clock: int) -> ProfileChanged:
+        head, rules = profile.head, self._model.rules
         rule = None
         if last is not None and last.rule < len(rules):
             rule = rules[last.rule].id if last.rule >= 0 else self._model.inactivity[-1 - last.rule].id
         return ProfileChanged(
-            profile_id=profile_id,
+            profile_id=profile.id,
             revision=head.revision,
             stage=None if last is None else self._stages[last.after],
             entered_at=None if last is None else last.at,
@@ -146,18 +153,12 @@ class Publisher:
             overflow=head.overflow,
             model=self._model.name,
             model_version=self._model.version,
+            risk=profile.current_risk(),
         )
 
 
-def difference(before: Sequence[Change], after: Sequence[Change]) -> tuple[list[Change], list[Change]]:
-    """What has to be retracted and entered to turn one history into the other, each oldest first.
-
-    Changes of one instant stand or fall together: a subscriber orders them by revision, so they are told in one go.
-    """
-    if list(before) == list(after):
-        return [], []
-    old = {at: list(group) for at, group in groupby(before, key=attrgetter("at"))}
-    new = {at: list(group) for at, group in groupby(after, key=attrgetter("at"))}
-    retracted = [change for at, group in old.items() if new.get(at) != group for change in group]
-    entered = [change for at, group in new.items() if old.get(at) != group for change in group]
-    return retracted, entered
+def _last_final(profile: Subject) -> Change | None:
+    checkpoint = profile.checkpoint()
+    if checkpoint.stage < 0:
+        return None
+    return Change(checkpoint.entered_at, checkpoint.came_from, checkpoint.stage, checkpoint.rule, None, ())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 from zlib import crc32
 
-from journey_stream.engine.head import CHECKPOINT, Head
+from journey_stream.engine.head import CHECKPOINT, RISK, Head
 from journey_stream.engine.packing import pack, unpack_part, unpack_touches
 from journey_stream.engine.standing import Standing, pack_standing, unpack_standing
 from journey_stream.engine.touches import NEVER, Touch
@@ -30,22 +30,30 @@ class Timeline:
     """The touchpoints of one profile, held for `holding_ms`.
 
     `parts` are the packed parts in the order of `head.parts`, their numbers; `packed_checkpoint` is None while nothing
-    has folded. `touched` collects the numbers of what has to be written, `grown` sums up how many bytes longer it is.
+    has folded, `packed_risk` while nothing concerned churn risk. `touched` collects the numbers of what has to be
+    written, `grown` sums up how many bytes longer it is.
 
     `index` holds, once somebody has asked for it, one character for each touchpoint, in order: a hash of its id. It
     answers "never seen" for nearly every new touchpoint without a look into the parts. It is not stored, and there is
     none without parts: the tail is looked through quickly.
     """
 
-    __slots__ = ("grown", "head", "holding_ms", "index", "packed_checkpoint", "parts", "touched")
+    __slots__ = ("grown", "head", "holding_ms", "index", "packed_checkpoint", "packed_risk", "parts", "touched")
 
     def __init__(
-        self, head: Head, parts: list[bytes], packed_checkpoint: bytes | None, index: str | None, holding_ms: int
+        self,
+        head: Head,
+        parts: list[bytes],
+        packed_checkpoint: bytes | None,
+        index: str | None,
+        packed_risk: bytes | None,
+        holding_ms: int,
     ) -> None:
         self.head = head
         self.parts = parts
         self.packed_checkpoint = packed_checkpoint
         self.index = index
+        self.packed_risk = packed_risk
         self.holding_ms = holding_ms
         self.touched: set[int] | None = None
         self.grown = 0
@@ -137,6 +145,8 @@ class Timeline:
         """A part by its number, or the checkpoint, as it is stored; None if there is none any more."""
         if number == CHECKPOINT:
             return self.packed_checkpoint
+        if number == RISK:
+            return self.packed_risk
         numbers = self.head.parts
         return self.parts[numbers.index(number)] if number in numbers else None
 
@@ -152,6 +162,12 @@ class Timeline:
         self.packed_checkpoint = packed
         self._touch(CHECKPOINT)
         self.head.folded_at, self.head.folded_id = last.at, last.id
+
+    def keep_risk(self, packed: bytes) -> None:
+        """Take over what is kept for churn risk."""
+        self.grown += len(packed) - len(self.packed_risk or b"")
+        self.packed_risk = packed
+        self._touch(RISK)
 
     def _tail(self) -> list[Touch]:
         return unpack_touches(self.head.tail_count, self.head.tail)

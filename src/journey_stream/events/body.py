@@ -34,7 +34,7 @@ class PlainTouchpoint(msgspec.Struct, gc=False):
     """A touchpoint that is just what the contract says, without any of the liberties it allows."""
 
     event_id: Annotated[str, Meta(min_length=1, max_length=256)]
-    occurred_at: str
+    occurred_at: str | int
     channel: _Name
     type: _Name
     identifiers: dict[_Name, _IdentifierValue] = {}

@@ -29,6 +29,50 @@ class StageChanged(NamedTuple):
     model_version: int
 
 
+class RiskContribution(NamedTuple):
+    """One reason of a score; `since` in ms since the epoch, when its evidence happened."""
+
+    factor: str
+    log_odds: float
+    text: str
+    since: int
+    evidence: tuple[str, ...]
+
+
+class RiskChanged(NamedTuple):
+    """One message of journey.churn-risk; instants in ms since the epoch."""
+
+    risk_id: str
+    kind: Literal["entered", "retracted"]
+    profile_id: str
+    revision: int
+    band: str
+    previous_band: str | None
+    probability: float
+    typical_log_odds: float
+    window_ms: int
+    entered_at: int
+    current: bool
+    cause: Cause
+    text: str
+    evidence: tuple[str, ...]
+    silent_since: int | None
+    contributions: tuple[RiskContribution, ...]
+    model: str
+    model_version: int
+
+
+class CurrentRisk(NamedTuple):
+    """The band that a profile is in, as a part of its view; `since` in ms since the epoch."""
+
+    revision: int
+    band: str
+    probability: float
+    since: int
+    model: str
+    model_version: int
+
+
 class ProfileChanged(NamedTuple):
     """The current view of a profile, for the compacted journey.profiles; instants in ms since the epoch."""
 
@@ -43,6 +87,7 @@ class ProfileChanged(NamedTuple):
     overflow: bool
     model: str
     model_version: int
+    risk: CurrentRisk | None = None
 
 
 class Rejected(NamedTuple):
@@ -56,4 +101,4 @@ class Rejected(NamedTuple):
     displaced: bytes | None = None
 
 
-Decision = StageChanged | ProfileChanged | Rejected
+Decision = StageChanged | RiskChanged | ProfileChanged | Rejected

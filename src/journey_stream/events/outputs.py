@@ -8,6 +8,12 @@ _OPEN = ConfigDict(extra="ignore", frozen=True, json_schema_extra={"additionalPr
 _REVISION = "Counts the messages of this profile from 1, without a gap."
 
 
+Band = Literal["low", "medium", "high", "critical"]
+Probability = Annotated[
+    float, Field(ge=0, le=1, description="Of staying away for the whole window, as of `entered_at`.")
+]
+
+
 class Because(BaseModel):
     """Why a change happened: the rule and the touchpoints that are its evidence."""
 
@@ -56,6 +62,85 @@ class StageChange(BaseModel):
     model: ModelRef
 
 
+class ChurnModelRef(BaseModel):
+    """The parameters of churn risk that scored."""
+
+    model_config = _OPEN
+
+    name: str
+    version: int
+
+
+class RiskContribution(BaseModel):
+    """One fact and what it adds to the score."""
+
+    model_config = _OPEN
+
+    factor: str = Field(description="A part of the score or the id of a signal, as the parameters name it.")
+    log_odds: float = Field(description="Above zero it raises the risk, below it lowers it.")
+    text: str = Field(description="The fact in words.")
+    since: AwareDatetime = Field(description="Event time of its evidence.")
+    evidence: list[str] = Field(description="event_ids of the touchpoints that it rests on.")
+
+
+class BecauseOfRisk(BaseModel):
+    """Why the band changed at this instant."""
+
+    model_config = _OPEN
+
+    text: str = Field(description="What happened, in words.")
+    evidence: list[str] = Field(
+        description="event_id of the touchpoint that changed the score; for a silence, of the last event before it.",
+    )
+    silent_since: AwareDatetime | None = Field(default=None, description="Only for a silence: when it began.")
+
+
+class ChurnRiskChange(BaseModel):
+    """One message of journey.churn-risk: a customer is in another band of risk than before.
+
+    Per profile, the messages in the order of `revision` give the current history: `entered` adds the change named by
+    `risk_id`, `retracted` takes it out again. The same change may be entered, retracted and entered once more, so the
+    highest revision of a risk_id wins.
+    """
+
+    model_config = _OPEN
+
+    risk_id: str = Field(description="Names the fact: the same in every replay.")
+    kind: Literal["entered", "retracted"]
+    profile_id: str
+    revision: Annotated[int, Field(ge=1, description="Counts the risk messages of this profile from 1, without a gap.")]
+    band: Band
+    previous_band: Band | None = Field(description="None for the first score of a customer.")
+    probability: Probability
+    window_days: Annotated[float, Field(gt=0, description="Length of the prediction window, from `entered_at` on.")]
+    entered_at: AwareDatetime = Field(description="Event time.")
+    current: bool = Field(description="Whether this is the band that the customer is in, as of this message.")
+    cause: Literal["touchpoint", "timer", "identity", "model", "erasure"]
+    because: BecauseOfRisk
+    typical_log_odds: float = Field(
+        description="The score of a typical customer; with all contributions it adds up to that of this one."
+    )
+    contributions: list[RiskContribution] = Field(description="The weightiest first.")
+    model: ChurnModelRef
+
+
+class CurrentRisk(BaseModel):
+    """The band of churn risk that a customer is in."""
+
+    model_config = _OPEN
+
+    band: Band
+    probability: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="When the band was entered, or when other parameters took over if that is later."
+        ),
+    ]
+    since: AwareDatetime = Field(description="Event time at which the band was entered.")
+    revision: Annotated[int, Field(ge=1, description="Revision of the last risk change that this view contains.")]
+    model: ChurnModelRef
+
+
 class ProfileView(BaseModel):
     """One message of journey.profiles: where a customer is now. Compacted by profile_id."""
 
@@ -76,3 +161,6 @@ class ProfileView(BaseModel):
         description="More touchpoints than a profile may hold: late ones can no longer correct its history.",
     )
     model: ModelRef
+    risk: CurrentRisk | None = Field(
+        default=None, description="Churn risk; none before the first score, or where it is switched off."
+    )

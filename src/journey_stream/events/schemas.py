@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from journey_stream.events.compatibility import Schema, refused, removed_fields
-from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.events.touchpoint import Touchpoint
 
 RELEASED = "released"
@@ -37,6 +37,7 @@ class Contract(NamedTuple):
 CONTRACTS: tuple[Contract, ...] = (
     Contract("touchpoint", 1, Touchpoint, "input"),
     Contract("stage-change", 1, StageChange, "output"),
+    Contract("churn-risk", 1, ChurnRiskChange, "output"),
     Contract("profile", 1, ProfileView, "output"),
 )
 

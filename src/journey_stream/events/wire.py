@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 
-from journey_stream.events.decisions import ProfileChanged, StageChanged
-from journey_stream.events.times import rfc3339
+from journey_stream.events.decisions import CurrentRisk, ProfileChanged, RiskChanged, StageChanged
+from journey_stream.events.times import DAY_MS, rfc3339
 
 Headers = list[tuple[str, bytes]]
 
 STAGE_CHANGE_TYPE = b"journey.stage-change.v1"
+RISK_CHANGE_TYPE = b"journey.churn-risk.v1"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,7 +45,56 @@ def stage_change_headers(change: StageChanged, source: bytes) -> Headers:
         ("ce_specversion", b"1.0"),
         ("ce_type", STAGE_CHANGE_TYPE),
         ("ce_source", source),
-        ("ce_id", f"{change.profile_id}/{change.revision}".encode()),
+        ("ce_id", f"stage/{change.profile_id}/{change.revision}".encode()),
+        ("ce_time", rfc3339(change.entered_at).encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def encode_risk_change(change: RiskChanged) -> bytes:
+    """The value of a message on journey.churn-risk (contract: `outputs.ChurnRiskChange`)."""
+    # Contributions share a few instants, and writing them costs as much as all the rest.
+    written = {at: rfc3339(at) for at in {one.since for one in change.contributions}}
+    because: dict[str, Any] = {"text": change.text, "evidence": change.evidence}
+    if change.silent_since is not None:
+        because["silent_since"] = rfc3339(change.silent_since)
+    return _encode(
+        {
+            "risk_id": change.risk_id,
+            "kind": change.kind,
+            "profile_id": change.profile_id,
+            "revision": change.revision,
+            "band": change.band,
+            "previous_band": change.previous_band,
+            "probability": change.probability,
+            "window_days": change.window_ms / DAY_MS,
+            "entered_at": rfc3339(change.entered_at),
+            "current": change.current,
+            "cause": change.cause,
+            "because": because,
+            "typical_log_odds": change.typical_log_odds,
+            "contributions": [
+                {
+                    "factor": one.factor,
+                    "log_odds": one.log_odds,
+                    "text": one.text,
+                    "since": written[one.since],
+                    "evidence": one.evidence,
+                }
+                for one in change.contributions
+            ],
+            "model": {"name": change.model, "version": change.model_version},
+        },
+    )
+
+
+def risk_change_headers(change: RiskChanged, source: bytes) -> Headers:
+    """CloudEvents headers; `ce_id` names the message, so it is unique within `source`."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", RISK_CHANGE_TYPE),
+        ("ce_source", source),
+        ("ce_id", f"risk/{change.profile_id}/{change.revision}".encode()),
         ("ce_time", rfc3339(change.entered_at).encode()),
         ("content-type", b"application/json"),
     ]
@@ -64,5 +114,16 @@ def encode_profile(view: ProfileChanged) -> bytes:
             "updated_at": rfc3339(view.updated_at),
             "overflow": view.overflow,
             "model": {"name": view.model, "version": view.model_version},
+            "risk": None if view.risk is None else _current_risk(view.risk),
         },
     )
+
+
+def _current_risk(risk: CurrentRisk) -> dict[str, Any]:
+    return {
+        "band": risk.band,
+        "probability": risk.probability,
+        "since": rfc3339(risk.since),
+        "revision": risk.revision,
+        "model": {"name": risk.model, "version": risk.model_version},
+    }

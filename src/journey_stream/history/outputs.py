@@ -7,13 +7,14 @@ from typing import Any, Self
 
 import msgspec
 
-from journey_stream.events.decisions import ProfileChanged, StageChanged
+from journey_stream.events.decisions import ProfileChanged, RiskChanged, StageChanged
 from journey_stream.events.log import Source
 from journey_stream.events.reasons import Reason
-from journey_stream.events.wire import encode_profile, encode_stage_change
+from journey_stream.events.wire import encode_profile, encode_risk_change, encode_stage_change
 from journey_stream.history.record import HistoryError
 
-STAGE_CHANGES, PROFILES, DEAD_LETTERS = "stage-changes.jsonl", "profiles.jsonl", "dead-letters.jsonl"
+STAGE_CHANGES, CHURN_RISK = "stage-changes.jsonl", "churn-risk.jsonl"
+PROFILES, DEAD_LETTERS = "profiles.jsonl", "dead-letters.jsonl"
 _BUFFER_BYTES = 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
@@ -25,9 +26,9 @@ class OutputFiles:
         self._closing = ExitStack()
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._stage_changes, self._profiles, self._dead_letters = (
+            self._stage_changes, self._churn_risk, self._profiles, self._dead_letters = (
                 self._closing.enter_context((directory / name).open("wb", buffering=_BUFFER_BYTES))
-                for name in (STAGE_CHANGES, PROFILES, DEAD_LETTERS)
+                for name in (STAGE_CHANGES, CHURN_RISK, PROFILES, DEAD_LETTERS)
             )
         except OSError as error:
             self._closing.close()
@@ -47,6 +48,10 @@ class OutputFiles:
     def stage_change(self, change: StageChanged) -> None:
         """One message of journey.stage-changes."""
         self._stage_changes.write(encode_stage_change(change) + b"\n")
+
+    def risk_change(self, change: RiskChanged) -> None:
+        """One message of journey.churn-risk."""
+        self._churn_risk.write(encode_risk_change(change) + b"\n")
 
     def profile(self, view: ProfileChanged) -> None:
         """The last message of a profile on journey.profiles."""

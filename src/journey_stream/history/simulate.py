@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.engine.touches import LONG_AGO
 from journey_stream.events.admission import Refused, read_touchpoint
-from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, StageChanged
+from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged, StageChanged
 from journey_stream.events.log import AsOf, Source, Unreadable, decode, encode_as_of, encode_touchpoint
 from journey_stream.events.reasons import Reason
 from journey_stream.events.times import MS_MAX
@@ -40,11 +41,15 @@ class Simulated:
     records: int = 0
     stage_changes: int = 0
     corrections: int = 0
+    risk_changes: int = 0
+    risk_corrections: int = 0
     profiles: int = 0
     clock: int | None = None
     dead_letters: Counter[str] = field(default_factory=Counter)
     customers: Counter[str | None] = field(default_factory=Counter)
     """How many profiles ended in each stage."""
+    bands: Counter[str] = field(default_factory=Counter)
+    """How many of those that have a churn score ended in each band."""
 
 
 def simulate(
@@ -52,6 +57,7 @@ def simulate(
     model: Model,
     out_dir: Path,
     *,
+    scorer: Scorer | None = None,
     limits: Limits | None = None,
     order: Order = "time",
     as_of: int | None = None,
@@ -63,6 +69,7 @@ def simulate(
         read_files(paths, report),
         model,
         out_dir,
+        scorer=scorer,
         limits=limits,
         order=order,
         as_of=as_of,
@@ -75,12 +82,15 @@ def simulate_records(
     model: Model,
     out_dir: Path,
     *,
+    scorer: Scorer | None = None,
     limits: Limits | None = None,
     order: Order = "time",
     as_of: int | None = None,
     latest_arrival: int = MS_MAX,
 ) -> Simulated:
-    """Write stage-changes.jsonl, profiles.jsonl and dead-letters.jsonl into `out_dir`.
+    """Write stage-changes.jsonl, churn-risk.jsonl, profiles.jsonl and dead-letters.jsonl into `out_dir`.
+
+    Without a `scorer` churn risk is not scored.
 
     `order` "time": each touchpoint arrives when it happens. "file": the records arrive in the order in which they
     come, each at the latest instant that has occurred so far, so that late ones are late. Nothing arrives after
@@ -91,7 +101,7 @@ def simulate_records(
     if order == "time":
         records = in_time_order(records)
     with _rare_collections(), OutputFiles(out_dir) as files:
-        run = _Run(Partition(model, limits), files, latest_arrival)
+        run = _Run(Partition(model, limits, scorer), files, latest_arrival)
         for record in records:
             run.feed(record)
         return run.finish(as_of)
@@ -146,6 +156,8 @@ class _Run:
         for view in self._views.values():
             self._files.profile(view)
             self._result.customers[view.stage] += 1
+            if view.risk is not None:
+                self._result.bands[view.risk.band] += 1
         self._result.profiles = len(self._views)
         self._result.clock = self._partition.clock if self._partition.clock > LONG_AGO else None
         return self._result
@@ -156,6 +168,10 @@ class _Run:
                 self._result.stage_changes += 1
                 self._result.corrections += decision.kind == "retracted"
                 self._files.stage_change(decision)
+            case RiskChanged():
+                self._result.risk_changes += 1
+                self._result.risk_corrections += decision.kind == "retracted"
+                self._files.risk_change(decision)
             case ProfileChanged():
                 self._views[decision.profile_id] = decision
             case Rejected() if source is not None:

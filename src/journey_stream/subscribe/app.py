@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import faust
 from faust.types.auth import SASLMechanism
 
-from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.subscribe.faust_parts import CommittedApp, ModelCodec
 from journey_stream.subscribe.memory import SqliteMemory
 from journey_stream.subscribe.reactions import Reactor
@@ -32,6 +32,7 @@ class Topics(NamedTuple):
     """
 
     stage_changes: Any
+    churn_risk: Any
     profiles: Any
     dead_letters: Any
 
@@ -67,6 +68,7 @@ def output_topics(app: Any, settings: Settings) -> Topics:
     names = settings.topics
     return Topics(
         app.topic(names.stage_changes, key_type=str, value_serializer=ModelCodec(model=StageChange)),
+        app.topic(names.churn_risk, key_type=str, value_serializer=ModelCodec(model=ChurnRiskChange)),
         app.topic(names.profiles, key_type=str, value_serializer=ModelCodec(model=ProfileView)),
         app.topic(names.dead_letters, key_type=bytes, value_type=bytes, value_serializer="raw"),
     )

@@ -1,4 +1,4 @@
-"""A journey without a broker: touchpoints in, stage changes out, time moved by hand.
+"""A journey without a broker: touchpoints in, changes of stage and of churn risk out, time moved by hand.
 
 A touchpoint goes the way it goes in production: admission, the wire format of the log and back, the engine, the wire
 format of the outputs and back. Only Kafka is missing.
@@ -9,6 +9,7 @@ format of the outputs and back. Only Kafka is missing.
     assert driver.profile("c42").stage == "purchase"
     driver.advance(days=120)
     assert driver.stage_changes[-1].because.rule == "customer-gone-quiet"
+    assert driver.risk_changes[-1].band == "critical"
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,16 +19,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from journey_stream.churn.load import NONE, SHIPPED, find_scorer
+from journey_stream.churn.parameters import Parameters
+from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Refused, read_touchpoint
 from journey_stream.events.log import Source, encode_tick, encode_touchpoint
-from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.events.times import from_ms
-from journey_stream.events.wire import encode_profile, encode_stage_change
+from journey_stream.events.wire import encode_profile, encode_risk_change, encode_stage_change
 from journey_stream.journey.load import PRESETS, load_model, preset
 from journey_stream.journey.model import Model
-from journey_stream.subscribe.history import StageHistory
+from journey_stream.subscribe.history import RiskHistory, StageHistory
 from journey_stream.testing.instants import Instant, instant_ms
 from journey_stream.worker.batch import Processor
 from journey_stream.worker.dead_letters import DeadLetter, Header
@@ -39,18 +43,25 @@ START = "2026-01-01T00:00:00Z"
 class JourneyDriver:
     """Runs one journey model in memory. Nothing happens but by a call; two runs of one test are the same.
 
-    `model` is a preset's name, the path of a model file, or a Model. `start` is what the clock shows at first. Raises
-    ModelError for a model that cannot be used.
+    `model` is a preset's name, the path of a model file, or a Model. `churn` is the name of churn parameters, the path
+    of a file with some, Parameters, or None for a journey without churn risk. `start` is what the clock shows at first.
+    Raises ModelError for a model or parameters that cannot be used.
     """
 
     def __init__(
-        self, model: str | Path | Model = "six-stages", *, start: Instant = START, limits: Limits | None = None
+        self,
+        model: str | Path | Model = "six-stages",
+        *,
+        churn: str | Path | Parameters | None = SHIPPED[0],
+        start: Instant = START,
+        limits: Limits | None = None,
     ) -> None:
         self.model = _model(model)
-        self._processor = Processor(Partition(self.model, limits), LOG, 0)
+        self._processor = Processor(Partition(self.model, limits, _scorer(churn)), LOG, 0)
         self._now = instant_ms(start)
         self._offsets: dict[str, int] = {}
         self._stage_changes: list[StageChange] = []
+        self._risk_changes: list[ChurnRiskChange] = []
         self._profiles: dict[str, ProfileView] = {}
         self._dead_letters: list[DeadLetter] = []
         self._read = 0
@@ -65,6 +76,11 @@ class JourneyDriver:
     def stage_changes(self) -> Sequence[StageChange]:
         """Every message of journey.stage-changes so far, in the order of publication."""
         return tuple(self._stage_changes)
+
+    @property
+    def risk_changes(self) -> Sequence[ChurnRiskChange]:
+        """Every message of journey.churn-risk so far, in the order of publication."""
+        return tuple(self._risk_changes)
 
     @property
     def dead_letters(self) -> Sequence[DeadLetter]:
@@ -85,6 +101,10 @@ class JourneyDriver:
         """The changes of a profile that stand, retracted ones left out, oldest first."""
         messages = (change for change in self._stage_changes if change.profile_id == profile_id)
         return StageHistory(messages).changes
+
+    def risk_history(self, profile_id: str) -> list[ChurnRiskChange]:
+        """The changes of churn risk of a profile that stand, retracted ones left out, oldest first."""
+        return RiskHistory(change for change in self._risk_changes if change.profile_id == profile_id).changes
 
     def touchpoint(self, fields: Mapping[str, Any], *, topic: str | None = None) -> list[StageChange]:
         """Send a touchpoint; returns the stage changes that it caused.
@@ -157,6 +177,9 @@ class JourneyDriver:
         batch = self._processor.process([record])
         new = [StageChange.model_validate_json(encode_stage_change(caused.change)) for caused in batch.changes]
         self._stage_changes += new
+        self._risk_changes += [
+            ChurnRiskChange.model_validate_json(encode_risk_change(caused.change)) for caused in batch.risks
+        ]
         for profile_id, view in batch.views.items():
             self._profiles[profile_id] = ProfileView.model_validate_json(encode_profile(view))
         self._dead_letters += batch.dead_letters
@@ -175,3 +198,7 @@ def _model(model: str | Path | Model) -> Model:
     if isinstance(model, Model):
         return model
     return preset(model) if isinstance(model, str) and model in PRESETS else load_model(model)
+
+
+def _scorer(churn: str | Path | Parameters | None) -> Scorer | None:
+    return Scorer(churn) if isinstance(churn, Parameters) else find_scorer(NONE if churn is None else str(churn))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from journey_stream.engine.partition import Partition
-from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, StageChanged
+from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged, StageChanged
 from journey_stream.events.log import AsOf, Source, Tick, Unreadable, decode, decode_touchpoint, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.dead_letters import DeadLetter, Header
@@ -35,6 +35,13 @@ class Caused(NamedTuple):
     record: LogRecord
 
 
+class CausedRisk(NamedTuple):
+    """The same for a change of churn risk."""
+
+    change: RiskChanged
+    record: LogRecord
+
+
 class Batch(NamedTuple):
     """What a run of log records brought about.
 
@@ -44,6 +51,7 @@ class Batch(NamedTuple):
     """
 
     changes: list[Caused]
+    risks: list[CausedRisk]
     views: dict[str, ProfileChanged]
     dead_letters: list[DeadLetter]
     changelog: list[tuple[bytes, bytes | None]]
@@ -56,10 +64,11 @@ class Batch(NamedTuple):
 class _Open:
     """A batch in the making."""
 
-    __slots__ = ("changes", "dead_letters", "kinds", "oldest_at", "views")
+    __slots__ = ("changes", "dead_letters", "kinds", "oldest_at", "risks", "views")
 
     def __init__(self) -> None:
         self.changes: list[Caused] = []
+        self.risks: list[CausedRisk] = []
         self.views: dict[str, ProfileChanged] = {}
         self.dead_letters: list[DeadLetter] = []
         self.kinds = {"touchpoint": 0, "tick": 0, "as_of": 0, "unreadable": 0}
@@ -131,6 +140,8 @@ class Processor:
                 batch.changes.append(Caused(decision, record))
             elif isinstance(decision, ProfileChanged):
                 batch.views[decision.profile_id] = decision
+            elif isinstance(decision, RiskChanged):
+                batch.risks.append(CausedRisk(decision, record))
             else:
                 batch.dead_letters.append(self._rejected(record, decision))
 
@@ -139,6 +150,7 @@ class Processor:
         done, self._open = self._open, _Open()
         return Batch(
             done.changes,
+            done.risks,
             done.views,
             done.dead_letters,
             self.engine.drain_state(),

@@ -28,6 +28,7 @@ class TopicNames(NamedTuple):
     log: str
     state: str
     stage_changes: str
+    churn_risk: str
     profiles: str
     dead_letters: str
 
@@ -54,6 +55,7 @@ class Settings(BaseModel):
     retention_ms: Duration = Field(default=45 * DAY_MS, alias="retention")
 
     model: Annotated[str, Field(min_length=1)] = "six-stages"
+    churn: Annotated[str, Field(min_length=1)] = "completejourney"
     lateness_ms: Duration = Field(default=30 * DAY_MS, alias="lateness")
     allowance_ms: Duration = Field(default=DAY_MS, alias="allowance")
     skew_ms: Duration = Field(default=5 * MINUTE_MS, alias="skew")
@@ -86,7 +88,10 @@ class Settings(BaseModel):
     @property
     def topics(self) -> TopicNames:
         return TopicNames(
-            *(self.topic_prefix + name for name in ("log", "state", "stage-changes", "profiles", "dead-letters"))
+            *(
+                self.topic_prefix + name
+                for name in ("log", "state", "stage-changes", "churn-risk", "profiles", "dead-letters")
+            )
         )
 
     @property

@@ -121,7 +121,7 @@ def _lines(node: yaml.MappingNode, path: Path, mistakes: list[Mistake]) -> dict[
 
 
 def _from_file(name: str, value: Any, path: Path) -> Any:
-    is_path = name in PATHS or (name == "model" and str(value).endswith((".yaml", ".yml")))
+    is_path = name in PATHS or (name in {"model", "churn"} and str(value).endswith((".yaml", ".yml")))
     return str(path.parent / value) if is_path and isinstance(value, str) else value
 
 

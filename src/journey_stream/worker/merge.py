@@ -60,7 +60,19 @@ class Run(NamedTuple, Generic[P, R]):
 class _Queue(Generic[R]):
     """What is buffered of one partition. `at` is the time that orders its next record, `head`."""
 
-    __slots__ = ("at", "chunks", "fetched_at", "fetches", "head", "lagging", "last", "next_offset", "rest", "until")
+    __slots__ = (
+        "at",
+        "chunks",
+        "fetched_at",
+        "fetches",
+        "head",
+        "lagging",
+        "last",
+        "next_offset",
+        "rest",
+        "timed",
+        "until",
+    )
 
     def __init__(self, now: float) -> None:
         self.chunks: deque[tuple[Chunk[R], bool]] = deque()
@@ -71,13 +83,15 @@ class _Queue(Generic[R]):
         self.next_offset = -1
         self.last = False
         self.fetches = 0
+        self.timed = True
         self.lagging = True
         self.fetched_at = now
 
     def add(self, chunks: Sequence[Chunk[R]], now_ms: int) -> None:
         for index, chunk in enumerate(chunks):
             self.chunks.append((chunk, index == len(chunks) - 1))
-            if self.until < chunk.newest_at <= now_ms:
+            self.timed = 0 <= chunk.newest_at <= now_ms
+            if self.timed and self.until < chunk.newest_at:
                 self.until = chunk.newest_at
         self.fetches += 1
 
@@ -158,8 +172,8 @@ class Merge(Generic[P, R]):
             counts = self._counts(queue, now)
             if self._opened(partition, queue, now_ms, runs):
                 waiting.append((queue.at, index))
-            # A chunk with a time from the future does not tell what else it reaches: at least its next record.
-            if counts:
+            # Times that are missing or impossible say nothing that the others should wait for.
+            if counts and queue.timed:
                 bound = min(bound, max(queue.until, queue.at))
         heapify(waiting)
         left = most
@@ -168,7 +182,12 @@ class Merge(Generic[P, R]):
             partition, queue = order[index]
             until = min(bound, waiting[0][0] + SLACK_MS) if waiting else bound
             records: list[R] = []
-            runs.append(Run(partition, records, queue.take(until, left, now_ms, records)))
+            try:
+                next_offset = queue.take(until, left, now_ms, records)
+            except UnicodeDecodeError as error:
+                error.add_note(f"{partition}, before offset {queue.next_offset}")
+                raise
+            runs.append(Run(partition, records, next_offset))
             left -= len(records)
             if self._opened(partition, queue, now_ms, runs):
                 heappush(waiting, (queue.at, index))
@@ -177,7 +196,12 @@ class Merge(Generic[P, R]):
     def _opened(self, partition: P, queue: _Queue[R], now_ms: int, runs: list[Run[P, R]]) -> bool:
         """Whether there is a next record. Chunks that turn out to be empty are passed as empty runs."""
         while queue.head is None and queue.chunks:
-            if not queue.open(now_ms):
+            try:
+                found = queue.open(now_ms)
+            except UnicodeDecodeError as error:
+                error.add_note(f"{partition}, before offset {queue.next_offset}")
+                raise
+            if not found:
                 runs.append(Run(partition, [], queue.next_offset))
         return queue.head is not None
 

@@ -4,11 +4,13 @@ import errno
 from collections.abc import Mapping
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from journey_stream.churn.score import Scorer
+from journey_stream.journey.model import Model
 from journey_stream.worker.errors import WorkerError
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -87,7 +89,29 @@ class Metrics:
             registry=registry,
         )
         self.profiles = Gauge("journey_profiles", "Profiles held.", ["partition"], registry=registry)
+        self.model = Info("journey_model", "The journey model in use.", registry=registry)
+        self.churn_model = Info("journey_churn_model", "The parameters of churn risk in use.", registry=registry)
+        self.risk_changes = Counter(
+            "journey_risk_changes", "Changes of churn risk, by the band entered.", ["band", "kind"], registry=registry
+        )
+        self.to_rescore = Gauge(
+            "journey_rescoring_profiles",
+            "Profiles that wait for their first score with new parameters of churn risk.",
+            ["partition"],
+            registry=registry,
+        )
         self.state_bytes = Gauge("journey_state_bytes", "Packed state held.", ["partition"], registry=registry)
+
+    def uses(self, model: Model, scorer: Scorer | None) -> None:
+        """Name the journey model and the parameters of churn risk; `none` where it is not scored."""
+        self.model.info({"name": model.name, "version": str(model.version)})
+        parameters = None if scorer is None else scorer.parameters
+        self.churn_model.info(
+            {
+                "name": "none" if parameters is None else parameters.name,
+                "version": "" if parameters is None else str(parameters.version),
+            }
+        )
 
     def count_in(self, topic: str, records_by_kind: Mapping[str, int]) -> None:
         for kind, count in records_by_kind.items():
@@ -112,7 +136,7 @@ class Metrics:
     def forget_task(self, topic: str, partition: int) -> None:
         """The task of the log partition is run elsewhere now."""
         self.forget_lag(topic, partition)
-        for gauge in (self.clock, self.oldest_event, self.profiles, self.state_bytes):
+        for gauge in (self.clock, self.oldest_event, self.profiles, self.state_bytes, self.to_rescore):
             gauge.remove(str(partition))
 
 

@@ -12,8 +12,14 @@ from typing import Final, NamedTuple
 from journey_stream.events.decisions import StageChanged
 from journey_stream.events.log import Source, original_of
 from journey_stream.events.reasons import Reason
-from journey_stream.events.wire import encode_profile, encode_stage_change, stage_change_headers
-from journey_stream.worker.batch import Batch, Caused
+from journey_stream.events.wire import (
+    encode_profile,
+    encode_risk_change,
+    encode_stage_change,
+    risk_change_headers,
+    stage_change_headers,
+)
+from journey_stream.worker.batch import Batch, Caused, CausedRisk
 from journey_stream.worker.changelog import KEY, Position, encode_position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
@@ -74,6 +80,7 @@ class Outbox:
         state.append(Message(KEY, encode_position(position)))
         found: dict[str, Sequence[Row]] = {
             self._topics.stage_changes: changes,
+            self._topics.churn_risk: [self._risk_change(caused) for caused in batch.risks],
             self._topics.profiles: views,
             self._topics.dead_letters: [dead_letter_message(letter, self._letter_bytes_max) for letter in letters],
             self._topics.state: state,
@@ -95,7 +102,7 @@ class Outbox:
     def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
         change = caused.change
         headers: list[Header] = [*stage_change_headers(change, self._source)]
-        headers += [header for header in caused.record.headers if header[0] == "traceparent"]
+        headers += [header for header in caused.record.headers if header[0] == "traceparent"][:1]
         message = Message(change.profile_id.encode(), encode_stage_change(change), headers)
         if len(message.value or b"") + 10_000 < self._bytes_max or message_bytes(message) <= self._bytes_max:
             return message
@@ -105,6 +112,13 @@ class Outbox:
             message = message._replace(value=encode_stage_change(change._replace(evidence=kept)))
         letters.append(self._too_large(caused, len(kept)))
         return message
+
+    def _risk_change(self, caused: CausedRisk) -> Message:
+        # One touchpoint for each part of the score, whose ids are short: always far below any topic's limit.
+        change = caused.change
+        headers: list[Header] = [*risk_change_headers(change, self._source)]
+        headers += [header for header in caused.record.headers if header[0] == "traceparent"][:1]
+        return Message(change.profile_id.encode(), encode_risk_change(change), headers)
 
     def _too_large(self, caused: Caused, kept: int) -> DeadLetter:
         change, record = caused

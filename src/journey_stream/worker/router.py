@@ -23,7 +23,7 @@ from journey_stream.worker.clients import (
     idempotent_producer,
 )
 from journey_stream.worker.config import Settings, TopicNames
-from journey_stream.worker.errors import PERMISSION_ERRORS, not_permitted
+from journey_stream.worker.errors import PERMISSION_ERRORS, WorkerError, not_permitted
 from journey_stream.worker.fencing import send_batches
 from journey_stream.worker.lives import Pauses, live_until, settle
 from journey_stream.worker.merge import Merge, Run, next_offsets
@@ -77,6 +77,13 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 )
             except PERMISSION_ERRORS as error:
                 raise not_permitted(error, self._settings) from error
+            except UnicodeDecodeError as error:
+                where = ", ".join(getattr(error, "__notes__", ()))
+                raise WorkerError(
+                    f"A source record cannot be read, because the name of one of its headers is not UTF-8 ({where}). "
+                    f"Have the producer mended, and move the group {self._settings.router_group} past the record: "
+                    "kafka-consumer-groups.sh --reset-offsets"
+                ) from error
             except (KafkaError, IllegalOperation, ConsumerStoppedError, TimeoutError, OSError) as error:
                 self._metrics.restarts.labels("router").inc()
                 pause = pauses.died()
@@ -165,7 +172,8 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in consumer.assignment():
             end = consumer.last_stable_offset(partition)
             if end is None:
-                continue  # nothing is known yet: it counts as lagging
+                merge.lags(partition, True, now=now)  # nothing is known yet
+                continue
             at: int = await consumer.position(partition)
             merge.lags(partition, at < end, now=now)
             self._progress.fetched(partition, fetched.get(partition), at)

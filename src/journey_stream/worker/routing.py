@@ -13,6 +13,8 @@ from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES, Row, dead_letter_message
 
 _SURELY_FITS_BYTES: Final = 2_000
+_TRACE_BYTES_MAX: Final = 100
+_TRACE_HEADER_BYTES: Final = len("traceparent") + _TRACE_BYTES_MAX + 4
 
 
 class SourceRecord(Protocol):
@@ -88,7 +90,7 @@ class Routing:
             routed.admitted[topic] += len(records) - refused
 
     def _fits(self, key: bytes, value: bytes) -> bool:
-        return BATCH_OVERHEAD_BYTES + len(key) + len(value) <= self._bytes_max
+        return BATCH_OVERHEAD_BYTES + _TRACE_HEADER_BYTES + len(key) + len(value) <= self._bytes_max
 
     def _dead_letter(self, source: Source, record: SourceRecord, found: Refused) -> Row:
         letter = DeadLetter(
@@ -105,4 +107,7 @@ class Routing:
 
 
 def _passed_on(headers: Sequence[Header]) -> tuple[Header, ...]:
-    return tuple(header for header in headers if header[0] == "traceparent" and len(header[1] or b"") < 100)
+    for header in headers:
+        if header[0] == "traceparent" and len(header[1] or b"") <= _TRACE_BYTES_MAX:
+            return (header,)
+    return ()

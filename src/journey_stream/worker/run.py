@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
+from journey_stream.churn.load import find_scorer
 from journey_stream.engine.partition import Partition
 from journey_stream.journey.errors import ModelError
 from journey_stream.journey.load import PRESETS, load_model, preset
@@ -35,10 +36,11 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
 
     Raises ModelError, BrokerError or WorkerError with a message for the person on call.
     """
-    model = read_model(settings.model)
+    model, scorer = read_model(settings.model), find_scorer(settings.churn)
     for problem in await require_topics(settings):
         _log.warning("%s", problem)
     metrics = Metrics()
+    metrics.uses(model, scorer)
     endpoint = serve_metrics(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
     gc.set_threshold(*GC_THRESHOLDS)
     gc.freeze()
@@ -46,7 +48,7 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     if role in {"all", "router"}:
         parts.append(Router(settings, metrics))
     if role in {"all", "tasks"}:
-        parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits)))
+        parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits, scorer)))
     try:
         await _until_signalled(parts)
     finally:

@@ -161,6 +161,12 @@ class Task:
             "task %d: %d state records of %d profiles restored in %.2f s, continuing at offset %d",
             *(self.partition, count, engine.profiles, seconds, next_offset),
         )
+        if engine.parameters_before is not None:
+            _log.warning(
+                "task %d: churn risk was scored with other parameters (%s) before; %d profiles are scored anew, spread "
+                "over an hour of the log's time",
+                *(self.partition, engine.parameters_before, engine.to_rescore),
+            )
         return Processor(engine, self._log_tp.topic, self.partition, next_offset)
 
     async def _require_new(self) -> None:

@@ -37,6 +37,7 @@ class TaskReport:
         retracted = sum(1 for caused in batch.changes if caused.change.kind == "retracted")
         metrics.corrections.inc(retracted)
         metrics.count_out(topics.stage_changes, {"entered": len(batch.changes) - retracted, "retracted": retracted})
+        self._risks(batch)
         metrics.count_out(topics.profiles, {"profile": len(batch.views)})
         metrics.count_out(topics.state, {"state": len(messages.get(topics.state, ()))})
         metrics.count_out(topics.dead_letters, {"dead_letter": len(messages.get(topics.dead_letters, ()))})
@@ -45,6 +46,13 @@ class TaskReport:
         metrics.clock.labels(self._label).set(batch.clock / 1000)
         if batch.oldest_at is not None:
             metrics.oldest_event.labels(self._label).set(batch.oldest_at / 1000)
+
+    def _risks(self, batch: Batch) -> None:
+        changes = [caused.change for caused in batch.risks]
+        retracted = sum(1 for change in changes if change.kind == "retracted")
+        self._metrics.count_out(self._topics.churn_risk, {"entered": len(changes) - retracted, "retracted": retracted})
+        for change in changes:
+            self._metrics.risk_changes.labels(change.band, change.kind).inc()
 
     def aborted(self, cause: Literal["fenced", "uncertain"]) -> None:
         self._metrics.aborts.labels(cause).inc()
@@ -64,3 +72,4 @@ class TaskReport:
     def state(self, engine: Partition) -> None:
         self._metrics.profiles.labels(self._label).set(engine.profiles)
         self._metrics.state_bytes.labels(self._label).set(engine.state_bytes)
+        self._metrics.to_rescore.labels(self._label).set(engine.to_rescore)

@@ -59,6 +59,7 @@ def topic_specs(settings: Settings, replicas: int, *, history: bool) -> list[Top
         (names.log, Role.LOG),
         (names.state, Role.STATE),
         (names.stage_changes, Role.EVENTS),
+        (names.churn_risk, Role.EVENTS),
         (names.profiles, Role.VIEW),
         (names.dead_letters, Role.DEAD_LETTERS),
     ]

@@ -1,7 +1,7 @@
 import numpy as np
 
 from journey_stream.churn.panel import Observation, Panel
-from journey_stream.churn.summary import Before, bought, signalled
+from journey_stream.churn.summary import bought, seen, signalled
 from journey_stream.events.times import DAY_MS
 from tests.unit.churn.customers import GROCERY, START, panel, synthetic
 
@@ -12,30 +12,31 @@ def test_a_snapshot_is_what_the_engine_would_have_kept():
     observations = synthetic(60, 120)
     instant = START + 90 * DAY_MS
     kept: dict = {}
+    early: dict = {}
     for one in sorted(observations, key=lambda one: one.at):
         if one.at >= instant:
             break
-        summary = kept.get(one.customer, Before())
         if one.is_event:
-            summary = bought(summary, one.at, one.value, GROCERY)
+            before = kept.get(one.customer)
+            kept[one.customer] = bought(before, one.at, one.value, GROCERY, early.get(one.customer))
         for signal in one.signals:
-            summary = signalled(summary, signal, one.at)
-        kept[one.customer] = summary
+            if one.customer in kept:
+                kept[one.customer] = signalled(kept[one.customer], signal, one.at)
+            else:
+                early[one.customer] = seen(early.get(one.customer), signal, one.at)
     names = sorted({one.customer for one in observations})
 
     rows = panel(observations).snapshot(instant)
 
-    assert [name for name in names if not isinstance(kept.get(name, Before()), Before)] == [
-        names[index] for index in rows.customer
-    ]
+    assert [name for name in names if name in kept] == [names[index] for index in rows.customer]
     for position, index in enumerate(rows.customer):
         summary = kept[names[index]]
         assert summary.repeats == rows.repeats[position]
         np.testing.assert_allclose((summary.last - summary.first) / UNIT_MS, rows.t_x[position])
         np.testing.assert_allclose((instant - summary.first) / UNIT_MS, rows.age[position])
         np.testing.assert_allclose(summary.spent, rows.spent[position])
-        seen = (summary.signals or {}).get("coupon")
-        expected = np.inf if seen is None else (instant - seen) / UNIT_MS
+        last = (summary.signals or {}).get("coupon")
+        expected = np.inf if last is None else (instant - last) / UNIT_MS
         np.testing.assert_allclose(expected, rows.signals["coupon"][position])
 
 

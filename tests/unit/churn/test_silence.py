@@ -7,7 +7,7 @@ from journey_stream.churn.bands import Threshold
 from journey_stream.churn.bgnbd import BgNbd
 from journey_stream.churn.parameters import Recalibration, Weight
 from journey_stream.churn.score import Scorer
-from journey_stream.churn.silence import Crossing, next_crossing, quiet_until
+from journey_stream.churn.silence import Crossing, crossing_by, look, next_crossing, still_quiet
 from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from tests.unit.churn.customers import GROCERY, REGULAR, SCORER, START
@@ -66,16 +66,41 @@ def test_the_next_crossing_is_the_one_that_trying_every_hour_finds(scorer, summa
 
 
 @settings(max_examples=60)
-@given(scorers, summaries, st.integers(HOUR_MS, 60 * DAY_MS))
-def test_until_then_it_is_quiet(scorer, summary, reach):
-    after = max(summary.last, *(summary.signals or {}).values())
+@given(scorers, summaries, st.sampled_from([None, 0, 1, 2, 3]), st.integers(0, 40 * DAY_MS))
+def test_until_then_it_is_quiet(scorer, summary, before, silence):
+    at = max(summary.last, *(summary.signals or {}).values()) + silence
+
+    score, band, quiet_until = look(scorer, summary, at, before)
+
+    assert scorer.score(summary, at) == score
+    assert scorer.bands.next(before, score) == band
+    assert at < quiet_until
+    found = brute_force(scorer, summary, at, band)
+    assert found is None or found.at >= quiet_until
+
+
+@settings(max_examples=60)
+@given(scorers, summaries, st.integers(0, 30 * DAY_MS), st.integers(0, 40 * DAY_MS))
+def test_when_the_time_has_come_it_may_still_be_quiet_for_long(scorer, summary, silence, length):
+    after = max(summary.last, *(summary.signals or {}).values()) + silence
     band = scorer.bands.next(None, scorer.score(summary, after))
 
-    until = quiet_until(scorer, summary, after, band, reach)
+    until = still_quiet(scorer, summary, after, after + length, band)
 
     found = brute_force(scorer, summary, after, band)
-    assert until in {after, after + reach}
-    assert found is None or until == after or found.at > until or until > after + HORIZON_MS
+    assert until is None or (until > after + length and (found is None or found.at >= until))
+
+
+@settings(max_examples=60)
+@given(scorers, summaries, st.integers(0, 30 * DAY_MS), st.integers(0, 60 * DAY_MS))
+def test_a_crossing_by_an_instant_is_the_first_unless_that_comes_later(scorer, summary, silence, length):
+    after = max(summary.last, *(summary.signals or {}).values()) + silence
+    band = scorer.bands.next(None, scorer.score(summary, after))
+
+    found = crossing_by(scorer, summary, after, after + length, band)
+
+    first = brute_force(scorer, summary, after, band)
+    assert found == (first if first is not None and first.at <= after + length else None)
 
 
 def test_a_complaint_is_forgiven_before_silence_makes_the_risk_rise_again():

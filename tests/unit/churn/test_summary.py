@@ -1,10 +1,10 @@
-from journey_stream.churn.summary import Before, Summary, bought, signalled
+from journey_stream.churn.summary import Summary, bought, seen, signalled
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from tests.unit.churn.customers import GROCERY, START
 
 
 def test_purchases_of_one_day_are_one_occasion():
-    summary = bought(Before(), START + HOUR_MS, 5.0, GROCERY)
+    summary = bought(None, START + HOUR_MS, 5.0, GROCERY)
     summary = bought(summary, START + 2 * HOUR_MS, 7.0, GROCERY)
     summary = bought(summary, START + DAY_MS, None, GROCERY)
 
@@ -12,15 +12,15 @@ def test_purchases_of_one_day_are_one_occasion():
 
 
 def test_a_refund_booked_as_a_negative_purchase_is_no_spending():
-    summary = bought(bought(Before(), START, 5.0, GROCERY), START + DAY_MS, -5.0, GROCERY)
+    summary = bought(bought(None, START, 5.0, GROCERY), START + DAY_MS, -5.0, GROCERY)
 
     assert 5.0 == summary.spent
 
 
 def test_a_signal_from_before_the_first_purchase_counts_afterwards():
-    before = signalled(Before(), "complaint", START)
+    early = seen(None, "complaint", START)
 
-    summary = bought(before, START + DAY_MS, 5.0, GROCERY)
+    summary = bought(None, START + DAY_MS, 5.0, GROCERY, early)
 
     assert {"complaint": START} == summary.signals
 

@@ -92,3 +92,31 @@ def test_much_evidence_is_counted_not_listed(driver: JourneyDriver) -> None:
 
     assert driver.profile("c1").stage == "advocacy"
     assert " more" in text
+
+
+def test_the_churn_risk_is_shown_with_what_weighs_most(driver: JourneyDriver) -> None:
+    driver.touchpoint(PURCHASE | {"event_id": "paid"})
+    driver.advance(days=120)
+    output = StringIO()
+
+    found = Found(list(driver.stage_changes), driver.profile("c1"), list(driver.risk_changes))
+    print_timeline("c1", found, Console(file=output, width=200, highlight=False))
+
+    text = output.getvalue()
+    assert "Churn risk is critical since 2026-" in text
+    assert "(parameters completejourney version 1)" in text
+    assert "medium → high" in text
+    assert "silent for" in text
+    assert "(quiet)" in text
+    assert "evidence: paid" in text
+
+
+def test_the_document_holds_the_history_of_churn_risk(driver: JourneyDriver) -> None:
+    driver.touchpoint(PURCHASE)
+    driver.advance(days=120)
+
+    document = Found([], driver.profile("c1"), list(driver.risk_changes)).to_document()
+
+    assert [one["band"] for one in document["risk_history"]] == ["low", "medium", "high", "critical"]
+    assert len(document["risk_messages"]) == 4
+    assert document["profile"]["risk"]["band"] == "critical"

@@ -96,3 +96,27 @@ def test_only_the_first_few_bad_lines_are_shown(run: Run, tmp_path: Path) -> Non
     assert len(ran.err.splitlines()) == 6
     assert ran.err.splitlines()[-1] == "… and 15 more like these"
     assert "invalid_json             20" in ran.out
+
+
+def test_churn_risk_is_written_and_counted(run: Run, history: Path, tmp_path: Path) -> None:
+    ran = run("simulate", history, "--out", tmp_path / "out", "--as-of", "2026-12-31")
+
+    changes = lines(tmp_path / "out" / "churn-risk.jsonl")
+    assert [change["band"] for change in changes] == ["low", "medium", "high", "critical"]
+    assert "risk changes     4 (0 of them retractions)" in ran.out
+    assert "critical                 1" in ran.out
+
+
+def test_churn_risk_can_be_left_out(run: Run, history: Path, tmp_path: Path) -> None:
+    ran = run("simulate", history, "--out", tmp_path / "out", "--churn", "none")
+
+    assert ran.code == 0
+    assert [] == lines(tmp_path / "out" / "churn-risk.jsonl")
+    assert [None] == [view["risk"] for view in lines(tmp_path / "out" / "profiles.jsonl")]
+
+
+def test_unknown_churn_parameters_are_refused_with_those_that_ship(run: Run, history: Path, tmp_path: Path) -> None:
+    ran = run("simulate", history, "--out", tmp_path / "out", "--churn", "groceries")
+
+    assert ran.code != 0
+    assert "expected one of completejourney, cdnow" in ran.err

@@ -1,6 +1,8 @@
+from itertools import pairwise
+
 from journey_stream.demo.board import TREND_SAMPLES
 from journey_stream.events.times import DAY_MS
-from tests.unit.demo.helpers import NEW_YEAR_MS, board, change, view
+from tests.unit.demo.helpers import NEW_YEAR_MS, board, change, risk, view
 
 
 def test_a_customer_is_counted_in_the_stage_of_the_last_view():
@@ -95,3 +97,47 @@ def test_the_example_is_the_journey_through_most_stages():
 
 def test_without_changes_there_is_no_example():
     assert [] == board().example()
+
+
+def test_a_customer_is_counted_in_the_band_of_the_last_view():
+    shown = board()
+
+    for band in ("low", "high", "high", "critical"):
+        shown.profile_changed(view("c1", "purchase", band=band))
+    shown.profile_changed(view("c2", "purchase", band="low"))
+    shown.profile_changed(view("c3", "purchase"))
+
+    assert {"low": 1, "critical": 1} == {band: count for band, count in shown.bands.items() if count}
+
+
+def test_rising_and_falling_risks_are_counted_and_the_first_score_is_neither():
+    shown = board()
+
+    for day, (before, after) in enumerate([(None, "low"), ("low", "high"), ("high", "critical"), ("critical", "low")]):
+        shown.risk_changed(risk("c1", before, after, day=day))
+
+    assert (2, 1) == (shown.rises, shown.falls)
+    assert ["high", "critical", "low"] == [one.band for one in shown.latest_risks]
+
+
+def test_a_retracted_risk_leaves_the_history():
+    shown = board()
+    shown.risk_changed(risk("c1", None, "low"))
+    shown.risk_changed(risk("c1", "low", "high", day=1))
+
+    shown.risk_changed(risk("c1", "low", "high", day=1, kind="retracted"))
+
+    assert ["low"] == [one.band for one in shown.risks["c1"]]
+
+
+def test_the_risk_to_tell_of_is_one_that_rose_and_fell():
+    shown = board()
+    for customer, bands in {
+        "c1": [None, "low", "medium", "low"],
+        "c2": [None, "low", "high", "critical", "low"],
+        "c3": [None, "low", "medium", "high"],
+    }.items():
+        for day, (before, after) in enumerate(pairwise(bands)):
+            shown.risk_changed(risk(customer, before, str(after), day=day))
+
+    assert {"c2"} == {one.profile_id for one in shown.risk_example()}

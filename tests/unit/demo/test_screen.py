@@ -7,7 +7,7 @@ from rich.console import Console
 from journey_stream.demo.board import Board
 from journey_stream.demo.screen import Gauges, bar, picture, sparkline, stage_style
 from journey_stream.demo.summary import Outcome, how_to_go_on, summary
-from tests.unit.demo.helpers import STAGES, board, change, view
+from tests.unit.demo.helpers import STAGES, board, change, risk, view
 
 OUTCOME = Outcome(164_539, 60.0, "127.0.0.1:4711", "http://127.0.0.1:1/metrics", "/tmp/x/journey.yaml")
 GAUGES = Gauges("a year of 2,469 real households", 12_345.6, 4_000, 0.3, 131, "127.0.0.1:45123")
@@ -20,7 +20,8 @@ def busy_board() -> Board:
         for customer in range(40):
             name = f"household-{customer}"
             shown.stage_changed(change(name, before, stage, day=day, text="A customer did nothing for 90 days"))
-            shown.profile_changed(view(name, stage if customer % 3 else "purchase", day=day))
+            shown.profile_changed(view(name, stage if customer % 3 else "purchase", day=day, band="high"))
+            shown.risk_changed(risk(name, "low", "high", day=day))
         before = stage
     return shown
 
@@ -34,7 +35,8 @@ def drawn(renderable, width: int, height: int) -> list[str]:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (160, 50), (60, 20)])
 @pytest.mark.parametrize("shown", [board(), busy_board()], ids=["empty", "busy"])
 def test_the_picture_fills_the_terminal_exactly(width, height, shown):
-    lines = drawn(picture(shown, GAUGES, list(shown.latest)[::-1], width, height), width, height)
+    latest, risks = list(shown.latest)[::-1], list(shown.latest_risks)[::-1]
+    lines = drawn(picture(shown, GAUGES, latest, width, height, risks=risks), width, height)
 
     assert height == len(lines)
     assert max(cell_len(line) for line in lines) <= width
@@ -43,13 +45,16 @@ def test_the_picture_fills_the_terminal_exactly(width, height, shown):
 def test_the_picture_names_stages_flows_changes_reasons_and_lag():
     shown = busy_board()
 
-    text = "\n".join(drawn(picture(shown, GAUGES, list(shown.latest)[::-1], 100, 30), 100, 30))
+    latest, risks = list(shown.latest)[::-1], list(shown.latest_risks)[::-1]
+    text = "\n".join(drawn(picture(shown, GAUGES, latest, 100, 34, risks=risks), 100, 34))
 
     for expected in (
         *STAGES,
         "retention → advocacy",
         "household-39",
         "did nothing for 90 days",
+        "high 40",
+        "low → high       61%  no purchase for 23 days; silent for 23 days",
         "4,000 waiting (0.3 s)",
     ):
         assert expected in text
@@ -92,6 +97,7 @@ def test_the_summary_tells_numbers_flows_and_one_journey_with_its_reasons():
     assert "164,539 touchpoints of 40 households in 60 s (2,742/s)" in text
     assert "For example household-x" in text
     assert "Reason of advocacy (2 touchpoints cited)" in text
+    assert "Churn risk rose 1,200 times and fell 0 times. Now: low 0   medium 0   high 40   critical 0" in text
 
 
 def test_the_way_on_names_broker_configuration_metrics_and_somebody_to_explain():

@@ -1,22 +1,25 @@
 import asyncio
 
+from journey_stream.demo.board import Board
 from journey_stream.demo.lifecycle import beside
 from journey_stream.demo.pace import Pace
 from journey_stream.demo.show import CALM_SECONDS, PlainLines, Ticker
+from journey_stream.events.outputs import StageChange
 from journey_stream.worker.config import Settings
 from tests.unit.demo.helpers import board, change, view
 
 
 def test_the_list_moves_one_change_at_a_time_and_not_too_fast():
-    shown, ticker = board(), Ticker()
+    shown: Board = board()
+    ticker: Ticker[StageChange] = Ticker()
     for customer in ("c1", "c2"):
         shown.stage_changed(change(customer, None, "purchase"))
 
-    ticker.advance(10.0, shown)
+    ticker.advance(10.0, shown.entered, shown.latest)
     shown.stage_changed(change("c3", None, "purchase"))
-    ticker.advance(10.0 + CALM_SECONDS / 2, shown)
-    ticker.advance(10.0 + CALM_SECONDS, shown)
-    ticker.advance(20.0, shown)
+    ticker.advance(10.0 + CALM_SECONDS / 2, shown.entered, shown.latest)
+    ticker.advance(10.0 + CALM_SECONDS, shown.entered, shown.latest)
+    ticker.advance(20.0, shown.entered, shown.latest)
 
     assert ["c3", "c2"] == [item.profile_id for item in ticker.listed]
 

@@ -173,6 +173,6 @@ def test_no_records_give_empty_files(tmp_path):
     result = simulate([path], MODEL, tmp_path / "out")
 
     assert (0, None) == (result.records, result.clock)
-    assert ["dead-letters.jsonl", "profiles.jsonl", "stage-changes.jsonl"] == sorted(
+    assert ["churn-risk.jsonl", "dead-letters.jsonl", "profiles.jsonl", "stage-changes.jsonl"] == sorted(
         file.name for file in (tmp_path / "out").iterdir()
     )

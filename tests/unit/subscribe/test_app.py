@@ -30,7 +30,12 @@ def test_the_topics_are_those_of_the_settings_and_typed(tmp_path: Path) -> None:
     app = create_app(SETTINGS, datadir=tmp_path)
     topics = output_topics(app, SETTINGS)
 
-    assert [topic.get_topic_name() for topic in topics] == ["shop.stage-changes", "shop.profiles", "shop.dead-letters"]
+    assert [topic.get_topic_name() for topic in topics] == [
+        "shop.stage-changes",
+        "shop.churn-risk",
+        "shop.profiles",
+        "shop.dead-letters",
+    ]
     schema = topics.stage_changes.schema
     read = schema.loads_value(app, type("Message", (), {"value": change(1).model_dump_json().encode(), "headers": {}}))
     assert read == change(1)

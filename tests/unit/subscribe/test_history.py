@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journey_stream.subscribe import StageHistory
+from journey_stream.subscribe import RiskHistory, StageHistory
+from journey_stream.testing import JourneyDriver
 from tests.unit.subscribe.changes import change
 
 
@@ -45,3 +46,20 @@ def test_repeats_change_nothing(ids: list[str], data: st.DataObject) -> None:
             assert not again.apply(repeat)
 
     assert again.changes == once.changes
+
+
+def test_a_history_of_churn_risk_follows_the_same_rules():
+    driver = JourneyDriver()
+    driver.touchpoint({"channel": "store", "type": "purchase", "customer_id": "c1"})
+    driver.advance(days=20)
+    driver.touchpoint(
+        {"channel": "store", "type": "purchase", "customer_id": "c1", "occurred_at": "2026-01-02T00:00:00Z"}
+    )
+    messages = list(driver.risk_changes)
+
+    history = RiskHistory([*messages, *messages[:2]])
+
+    assert any(message.kind == "retracted" for message in messages)
+    assert history.changes == driver.risk_history("c1")
+    assert history.band == driver.profile("c1").risk.band
+    assert history.revision == len(messages)

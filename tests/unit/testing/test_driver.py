@@ -215,3 +215,52 @@ def test_the_history_is_the_same_whether_touchpoints_come_late_or_in_time(
 
     facts = [[change.change_id for change in driver.history("c1")] for driver in (in_time, late_too)]
     assert facts[0] == facts[1]
+
+
+def test_churn_risk_is_told_with_its_reasons_and_rises_in_silence():
+    driver = JourneyDriver()
+    driver.touchpoint(PURCHASE | {"event_id": "paid"})
+
+    driver.advance(days=120)
+
+    assert [change.band for change in driver.risk_history("c1")] == ["low", "medium", "high", "critical"]
+    last = driver.risk_changes[-1]
+    assert (last.cause, last.because.evidence, last.current) == ("timer", ["paid"], True)
+    assert last.contributions[0].evidence == ["paid"]
+    assert driver.profile("c1").risk.band == "critical"
+
+
+def test_a_survey_with_a_bad_rating_raises_the_risk_and_a_purchase_lowers_it():
+    driver = JourneyDriver()
+    for _ in range(8):
+        driver.touchpoint(PURCHASE | {"value": 25.0})
+        driver.advance(days=7)
+    driver.advance(days=14)
+
+    driver.touchpoint(
+        {"channel": "survey", "type": "nps", "customer_id": "c1", "event_id": "asked", "properties": {"score": 2}}
+    )
+    driver.touchpoint({"channel": "crm", "type": "complaint", "customer_id": "c1", "event_id": "angry"})
+    angry = driver.profile("c1").risk.band
+    driver.advance(days=7)
+    driver.touchpoint(PURCHASE | {"value": 25.0})
+
+    first, rise, fall = driver.risk_history("c1")
+    assert ("low", "medium", "medium", "low") == (first.band, rise.band, angry, fall.band)
+    evidence = {one.factor: one.evidence for one in rise.contributions}
+    assert (evidence["low_rating"], evidence["complaint"]) == (["asked"], ["angry"])
+
+
+def test_a_journey_may_do_without_churn_risk():
+    driver = JourneyDriver(churn=None)
+
+    driver.touchpoint({"channel": "store", "type": "purchase", "customer_id": "c1"})
+    driver.advance(days=90)
+
+    assert driver.risk_changes == ()
+    assert driver.profile("c1").risk is None
+
+
+def test_unknown_churn_parameters_are_told_with_those_that_ship():
+    with pytest.raises(ModelError, match="expected one of completejourney, cdnow"):
+        JourneyDriver(churn="completejurney")

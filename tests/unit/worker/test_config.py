@@ -121,6 +121,13 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_of_churn_parameters_is_found_beside_the_settings(tmp_path: Path) -> None:
+    file = written(tmp_path, "churn: fitted.yaml\n")
+
+    assert str(tmp_path / "fitted.yaml") == load_settings(file, {}).churn
+    assert "none" == load_settings(file, {"JOURNEY_CHURN": "none"}).churn
+
+
 def test_a_model_file_is_found_beside_the_settings(tmp_path: Path) -> None:
     file = written(tmp_path, "model: rules/shop.yaml\n")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,15 +117,28 @@ def test_a_caught_up_partition_that_begins_to_lag_is_waited_for_again() -> None:
     assert 1 == len(take(buffers, now=101.5))
 
 
-def test_a_time_from_the_future_holds_neither_its_own_partition_back_nor_the_others() -> None:
-    future = NOW_MS + 10**12
+@pytest.mark.parametrize("at", [NOW_MS + 10**12, -1])
+def test_a_partition_whose_times_say_nothing_does_not_hold_the_others_back(at: int) -> None:
     buffers = merge()
-    fetched(buffers, "a", 1, future, 2, lagging=True)
+    fetched(buffers, "a", at, at, lagging=True)
     fetched(buffers, "b", 3, lagging=False)
 
-    taken = [*take(buffers), *take(buffers, now=0.1), *take(buffers, now=5)]
+    assert [("a", at), ("a", at), ("b", 3)] == take(buffers)
 
-    assert [("a", 1), ("a", future), ("a", 2), ("b", 3)] == taken
+
+def test_an_unreadable_record_is_told_with_its_place() -> None:
+    class Unreadable(Fetched):
+        def __iter__(self) -> Iterator[Rec]:
+            yield from super().__iter__()
+            b"\xff".decode()
+
+    buffers = merge()
+    buffers.add("a", [Unreadable(3, [Rec(1, 3)], 9)], now=0, now_ms=NOW_MS)
+
+    with pytest.raises(UnicodeDecodeError) as told:
+        take(buffers)
+
+    assert ["a, before offset 9"] == told.value.__notes__
 
 
 def test_the_order_within_a_partition_stays_even_where_its_times_jump_back() -> None:

@@ -6,8 +6,10 @@ import urllib.request
 
 import pytest
 
+from journey_stream.journey.load import preset
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.metrics import Metrics, serve_metrics
+from tests.support.risks import nervous_scorer
 
 # Prometheus: base units, and a counter ends in _total (which the client adds).
 UNITS = ("seconds", "bytes", "records", "profiles", "tasks", "partition")
@@ -33,6 +35,23 @@ def test_no_label_can_hold_a_customer() -> None:
     labels = {label for family in metrics.registry.collect() for sample in family.samples for label in sample.labels}
 
     assert labels <= {"topic", "kind", "stage", "reason", "role", "cause", "state", "partition", "le"}
+
+
+def test_the_models_in_use_are_named() -> None:
+    metrics = Metrics()
+
+    metrics.uses(preset("six-stages"), nervous_scorer(version=7))
+
+    assert 1.0 == metrics.registry.get_sample_value("journey_model_info", {"name": "six-stages", "version": "1"})
+    assert 1.0 == metrics.registry.get_sample_value("journey_churn_model_info", {"name": "nervous", "version": "7"})
+
+
+def test_without_churn_risk_its_model_is_none() -> None:
+    metrics = Metrics()
+
+    metrics.uses(preset("six-stages"), None)
+
+    assert 1.0 == metrics.registry.get_sample_value("journey_churn_model_info", {"name": "none", "version": ""})
 
 
 def test_a_partition_that_has_moved_away_is_no_longer_reported() -> None:

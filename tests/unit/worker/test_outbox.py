@@ -16,6 +16,7 @@ from journey_stream.worker.dead_letters import DeadLetter
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.outbox import Message, Outbox, dead_letter_message, message_bytes
 from tests.integration.journeys import model
+from tests.support.risks import nervous_scorer
 from tests.unit.worker.records import T0, logged, touchpoint
 
 SETTINGS = Settings(partitions=4, record_bytes_max=20_000, dead_letter_bytes_max=30_000)
@@ -26,7 +27,7 @@ CHANGE = StageChanged(
 
 
 def batch(**fields: Any) -> Batch:
-    return Batch([], {}, [], [], 9, T0, None, {})._replace(**fields)
+    return Batch([], [], {}, [], [], 9, T0, None, {})._replace(**fields)
 
 
 def messages_of(outbox: Outbox, of: Batch) -> dict[str, list[Message]]:
@@ -47,9 +48,23 @@ def test_a_batch_becomes_messages_for_each_topic_and_always_a_position() -> None
     assert {"journey.stage-changes", "journey.profiles", "journey.state"} == messages.keys()
     change = messages["journey.stage-changes"][0]
     assert ("c1", "decision") == ((change.key or b"").decode(), json.loads(change.value or b"")["to_stage"])
-    assert {"ce_id": b"c1/1", "traceparent": b"00-1"}.items() <= dict(change.headers).items()
+    assert {"ce_id": b"stage/c1/1", "traceparent": b"00-1"}.items() <= dict(change.headers).items()
     assert KEY == messages["journey.state"][-1].key
     assert Position(9, T0, 4) == decode_position(messages["journey.state"][-1].value or b"")
+
+
+def test_a_change_of_risk_goes_to_its_own_topic_with_the_current_band_in_the_view() -> None:
+    processor = Processor(Partition(model(), None, nervous_scorer()), "journey.log", 3)
+    applied = processor.process([logged(touchpoint(type="buy"), 8, headers=(("traceparent", b"00-1"),))])
+
+    messages = messages_of(Outbox(SETTINGS, 3), applied)
+
+    [risk] = messages["journey.churn-risk"]
+    value = json.loads(risk.value or b"")
+    assert (b"c1", "low", None) == (risk.key, value["band"], value["previous_band"])
+    assert {"ce_id": b"risk/c1/1", "traceparent": b"00-1"}.items() <= dict(risk.headers).items()
+    [view] = messages["journey.profiles"]
+    assert "low" == json.loads(view.value or b"")["risk"]["band"]
 
 
 def test_a_batch_without_consequences_still_stores_its_position() -> None:

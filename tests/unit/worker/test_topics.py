@@ -51,6 +51,7 @@ def test_topics_for_history_keep_everything() -> None:
         "journey.log": "-1",
         "journey.state": None,
         "journey.stage-changes": "-1",
+        "journey.churn-risk": "-1",
         "journey.profiles": None,
         "journey.dead-letters": "-1",
     } == retention

@@ -1,0 +1,133 @@
+"""Churn risk of one profile, unpacked for work: the second track beside its stages.
+
+It lies in a state record of its own. Most touchpoints do not concern it, and then it is neither unpacked nor written.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from journey_stream.engine.concern import Concern
+from journey_stream.engine.difference import difference
+from journey_stream.engine.packing import encode, pack
+from journey_stream.engine.plan import Plan
+from journey_stream.engine.risk import Risk, RiskChange, RiskState, unpack_risk, unpack_risk_changes
+from journey_stream.engine.risk_fold import fall_quiet, react_to_risk, step_risk
+from journey_stream.engine.risk_publication import RiskPublisher
+from journey_stream.engine.touches import LONG_AGO, Facts, Touch
+from journey_stream.events.decisions import CurrentRisk, Decision
+
+
+class RiskTrack:
+    """What is kept for churn risk, and whether it has changed. Its decisions come without a view of the profile."""
+
+    __slots__ = ("_kept", "_plan", "_profile_id", "_publisher", "_scorer", "changed")
+
+    def __init__(self, profile_id: str, packed: bytes | None, plan: Plan, publisher: RiskPublisher) -> None:
+        self._profile_id = profile_id
+        self._plan = plan
+        self._publisher = publisher
+        self._scorer = publisher.scorer
+        self._kept = Risk() if packed is None else unpack_risk(packed)
+        self.changed = False
+
+    @property
+    def quiet_until(self) -> int:
+        """Silence changes nothing before this instant (ms)."""
+        return self._kept.state.quiet_until
+
+    @property
+    def history_bytes(self) -> int:
+        """The length of the history as it is packed."""
+        return len(self._kept.history)
+
+    def pack(self) -> bytes:
+        """The state record."""
+        return encode(self._kept)
+
+    def current(self) -> CurrentRisk | None:
+        """The band that the customer is in, for a view."""
+        return self._publisher.current(self._kept.state, self._kept.revision)
+
+    def step(self, concern: Concern, at: int, event_id: str, facts: Facts | None) -> list[Decision] | None:
+        """Fold a touchpoint that comes last; None, and nothing done, if silence that was decided comes after it."""
+        kept = self._kept
+        state = kept.state
+        if at <= state.silent_at:
+            return None
+        self.changed = True
+        changes: list[RiskChange] = []
+        react_to_risk(self._scorer, concern, state, at, event_id, facts, changes)
+        return self._tell(changes) if changes else []
+
+    def pass_time(self, clock: int) -> list[Decision]:
+        """Decide what silence has brought by `clock`."""
+        self.changed = True
+        changes: list[RiskChange] = []
+        fall_quiet(self._scorer, self._kept.state, clock, changes)
+        return self._tell(changes) if changes else []
+
+    def refold(self, touches: Iterable[Touch], clock: int) -> list[Decision]:
+        """Fold all that are held again, and tell the difference."""
+        kept, self.changed = self._kept, True
+        before = self._history()
+        state, after = self.checkpoint(), list[RiskChange]()
+        for touch in touches:
+            step_risk(self._plan, state, touch, after)
+        fall_quiet(self._scorer, state, clock, after)
+        kept.state, kept.history, kept.changes = state, pack(after), len(after)
+        retracted, entered = difference(before, after)
+        return self._news(retracted, entered)
+
+    def fold(self, touches: Iterable[Touch]) -> None:
+        """Take touchpoints into the checkpoint."""
+        kept, self.changed = self._kept, True
+        final: list[RiskChange] = []
+        state = self.checkpoint()
+        for touch in touches:
+            step_risk(self._plan, state, touch, final)
+        kept.checkpoint = state
+        if final:
+            rest = self._history()[len(final) :]
+            kept.history, kept.changes = pack(rest), len(rest)
+
+    def rescore(self, touches: Iterable[Touch], at: int, clock: int) -> list[Decision]:
+        """Go on with other parameters from `at` on; what was published up to there is final."""
+        kept, former, checkpoint = self._kept, self._kept.state, self.checkpoint()
+        checkpoint.band, checkpoint.since, checkpoint.probability = former.band, former.since, former.probability
+        # A producer's fast clock may have put the last change a little ahead of `at`.
+        checkpoint.resume_at = checkpoint.quiet_until = max(at, former.since)
+        checkpoint.silent_at = LONG_AGO
+        kept.checkpoint, kept.history, kept.changes = checkpoint, b"", 0
+        return self.refold(touches, clock)
+
+    def checkpoint(self) -> RiskState:
+        """The state at the checkpoint; a fresh copy."""
+        return self._kept.copy_of_checkpoint()
+
+    def canonical(self, folding: Iterable[Touch]) -> list[object]:
+        """What depends on nothing but touchpoints and clock, with `folding` in the checkpoint."""
+        checkpoint, final = self.checkpoint(), list[RiskChange]()
+        for touch in folding:
+            step_risk(self._plan, checkpoint, touch, final)
+        return [checkpoint.canonical(), self._kept.state.canonical(), self._history()[len(final) :]]
+
+    def _history(self) -> list[RiskChange]:
+        return unpack_risk_changes(self._kept.changes, self._kept.history)
+
+    def _tell(self, changes: list[RiskChange]) -> list[Decision]:
+        kept = self._kept
+        kept.history += pack(changes)
+        kept.changes += len(changes)
+        return self._news((), changes)
+
+    def _news(self, retracted: Sequence[RiskChange], entered: Sequence[RiskChange]) -> list[Decision]:
+        """Messages: what no longer holds, newest first, and then what is new."""
+        kept, message = self._kept, self._publisher.message
+        decisions: list[Decision] = []
+        for change in reversed(retracted):
+            kept.revision += 1
+            decisions.append(message("retracted", self._profile_id, kept.revision, change, current=False))
+        for change in entered:
+            kept.revision += 1
+            last = change is entered[-1] and (change.at, change.after) == (kept.state.since, kept.state.band)
+            decisions.append(message("entered", self._profile_id, kept.revision, change, current=last))
+        return decisions
