@@ -8,14 +8,20 @@ The recalibration is the mean of two logistic regressions. The anchored one adds
 BG/NBD, and trusts the model with how the outcome depends on the length of the window. The free one takes nothing as
 given; its slopes are linear in the logarithm of the window's length. Where the window reaches beyond the data the two
 err to different sides. On windows within the histories of both public data sets their mean was better than either.
+
+Where looks back had to have shorter windows, the level and the spread of the mean are corrected to what shorter windows
+make when they follow each other: to stay away for three times 91 days is to stay away for 91 days, then for 91 days
+more with 91 days more silence, and so on. Each part is scored for a window that the history does hold.
 """
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_expit
 
 from journey_stream.churn.bgnbd import BgNbd
 from journey_stream.churn.errors import FitError
@@ -31,7 +37,7 @@ FIRST_STEP = 3
 LOOKS_MIN = 3
 """With so many looks that have a whole prediction window ahead of them, shorter windows are not needed."""
 
-RIDGE_FREE, RIDGE_ANCHORED = 1e-3, 1e-4
+RIDGE_FREE, RIDGE_ANCHORED, RIDGE_SPREAD = 1e-3, 1e-4, 1e-6
 ANCHORED_SHARE = 0.5
 CUSTOMERS_MIN, REPEATS_MIN, OUTCOMES_MIN, SEEN_MIN = 100, 50, 50, 50
 DIGITS = 6
@@ -57,9 +63,18 @@ class Fitted(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def fit(panel: Panel, template: Parameters, *, until: int, data: str, with_signals: bool = True) -> Fitted:
+def fit(
+    panel: Panel,
+    template: Parameters,
+    *,
+    until: int,
+    data: str,
+    with_signals: bool = True,
+    compose_long_windows: bool = True,
+) -> Fitted:
     """Fit to the history before `until` (ms). The template says everything that is not estimated.
 
+    Without `compose_long_windows` a window that the history does not hold is only extrapolated to, for comparison.
     Raises FitError when the data is too thin, with what there is and what is needed.
     """
     rows = panel.snapshot(until)
@@ -69,6 +84,11 @@ def fit(panel: Panel, template: Parameters, *, until: int, data: str, with_signa
     candidates = template.signals if with_signals else ()
     signals = [one for one in candidates if _times_seen(one, looks) >= SEEN_MIN]
     intercept, columns = _recalibrate(maximum, looks, signals, template)
+    if compose_long_windows and any(look.window_ms != template.window_ms for look in looks):
+        composed = _composed(panel, maximum, rows, signals, template, until)
+        line = _log_odds(maximum, rows, signals, template, intercept, columns)
+        spread = Regression(line[:, np.newaxis], composed, RIDGE_SPREAD)
+        intercept, columns = spread.intercept + spread.weights[0] * intercept, spread.weights[0] * columns
     rows_now = feature_matrix(maximum.model, rows, template.window_ms / template.unit_ms)
     weights = tuple(
         Weight(_short(weight), _short(mean)) for weight, mean in zip(columns, rows_now.mean(axis=0), strict=False)
@@ -151,6 +171,32 @@ def _recalibrate(
     mean = ANCHORED_SHARE * anchored.weights + (1.0 - ANCHORED_SHARE) * free.weights[:kept]
     intercept = ANCHORED_SHARE * anchored.intercept + (1.0 - ANCHORED_SHARE) * free.intercept
     return intercept, np.concatenate(([ANCHORED_SHARE], mean))
+
+
+def _composed(
+    panel: Panel, maximum: Maximum, rows: Snapshot, signals: list[Signal], template: Parameters, until: int
+) -> Floats:
+    """P(no purchase) of each customer at `until`, from the fewest equal parts of the window that the history holds."""
+    length = until - panel.since
+    last_needed = panel.since + length * (FIRST_STEP + LOOKS_MIN - 1) // STEPS
+    parts = next(parts for parts in count(1) if last_needed + template.window_ms // parts <= until)
+    short = replace(template, window_ms=template.window_ms // parts)
+    intercept, columns = _recalibrate(maximum, _look_back(panel, until, short.window_ms), signals, short)
+    stayed = np.zeros(len(rows))
+    for part in range(parts):
+        later = rows.in_silence(part * short.window_ms / short.unit_ms)
+        stayed += log_expit(_log_odds(maximum, later, signals, short, intercept, columns))
+    result: Floats = np.exp(stayed)
+    return result
+
+
+def _log_odds(
+    maximum: Maximum, rows: Snapshot, signals: list[Signal], template: Parameters, intercept: float, columns: Floats
+) -> Floats:
+    """The score in log-odds, of the weights that `_recalibrate` gives."""
+    matrix = feature_matrix(maximum.model, rows, template.window_ms / template.unit_ms)
+    result: Floats = intercept + np.column_stack([matrix, signal_matrix(rows, signals, template.unit_ms)]) @ columns
+    return result
 
 
 def signal_matrix(rows: Snapshot, signals: list[Signal], unit_ms: int) -> Floats:

@@ -1,7 +1,7 @@
 """A history as arrays, and what it looked like at any instant: the data that fitting and judging work on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,11 @@ class Snapshot:
 
     def __len__(self) -> int:
         return len(self.customer)
+
+    def in_silence(self, later: float) -> "Snapshot":
+        """The same customers so much later, if nothing happens until then."""
+        signals = {name: silence + later for name, silence in self.signals.items()}
+        return replace(self, age=self.age + later, signals=signals)
 
 
 class Panel:

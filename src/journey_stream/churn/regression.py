@@ -14,11 +14,11 @@ class Regression:
     __slots__ = ("intercept", "weights")
 
     def __init__(
-        self, matrix: Floats, outcome: npt.NDArray[np.bool_], ridge: float, given: Floats | float = 0.0
+        self, matrix: Floats, outcome: npt.NDArray[np.bool_] | Floats, ridge: float, given: Floats | float = 0.0
     ) -> None:
         """Fit to (rows, columns) and (rows,). `ridge` weighs the squares of standardised weights in the mean loss.
 
-        `given` are log-odds per row to which those of the regression are added.
+        `given` are log-odds per row to which those of the regression are added. An outcome may be a probability.
         """
         centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
         scale[scale == 0.0] = 1.0

@@ -85,6 +85,46 @@ def test_a_window_longer_than_the_history_can_hold_is_fitted_on_shorter_ones():
     assert 300 * DAY_MS == fitted.parameters.window_ms
 
 
+def test_a_window_longer_than_the_history_can_hold_is_as_likely_as_the_parts_it_is_composed_of():
+    template = replace(without_signals(), window_ms=150 * DAY_MS)
+    history = panel(synthetic())
+
+    fitted = fit(history, template, until=END, data="synthetic").parameters
+    alone = fit(history, template, until=END, data="synthetic", compose_long_windows=False).parameters
+
+    rows = history.snapshot(END)
+    third = fit(history, replace(template, window_ms=50 * DAY_MS), until=END, data="synthetic").parameters
+    weeks = 50 * DAY_MS / template.unit_ms
+    composed = np.prod([probabilities(third, rows.in_silence(part * weeks)) for part in range(3)], axis=0)
+    assert np.mean(probabilities(fitted, rows)) == pytest.approx(np.mean(composed), abs=1e-4)
+    assert abs(np.mean(probabilities(alone, rows)) - np.mean(composed)) > 1e-3
+
+
+def test_composing_a_window_keeps_the_ranking_of_customers():
+    template = replace(without_signals(), window_ms=150 * DAY_MS)
+    history = panel(synthetic())
+
+    fitted, alone = (
+        fit(history, template, until=END, data="synthetic", compose_long_windows=compose).parameters.recalibration
+        for compose in (True, False)
+    )
+
+    ratios = [one.weight / other.weight for one, other in zip(fitted.weights, alone.weights, strict=True)]
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-4)
+    assert ratios[0] > 0
+
+
+def test_a_window_that_the_history_holds_is_not_composed():
+    history = panel(synthetic())
+
+    fitted, alone = (
+        fit(history, without_signals(), until=END, data="synthetic", compose_long_windows=compose).parameters
+        for compose in (True, False)
+    )
+
+    assert alone == fitted
+
+
 def test_a_signal_that_the_data_has_is_fitted_and_one_that_it_lacks_keeps_its_judged_weight():
     fitted = fit(panel(synthetic()), GROCERY, until=END, data="synthetic")
 

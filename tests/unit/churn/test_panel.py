@@ -64,3 +64,18 @@ def test_somebody_with_signals_only_is_no_customer():
 
 def test_an_empty_history_has_an_empty_snapshot():
     assert 0 == len(panel([]).snapshot(START))
+
+
+def test_silence_makes_customers_older_and_changes_nothing_else():
+    now = panel(synthetic(60, 120))
+    instant = START + 90 * DAY_MS
+    rows = now.snapshot(instant)
+
+    later = rows.in_silence(2.0)
+
+    expected = panel([one for one in synthetic(60, 120) if one.at < instant]).snapshot(instant + 2 * UNIT_MS)
+    np.testing.assert_array_equal(expected.repeats, later.repeats)
+    np.testing.assert_array_equal(expected.t_x, later.t_x)
+    np.testing.assert_array_equal(expected.spent, later.spent)
+    np.testing.assert_allclose(expected.age, later.age)
+    np.testing.assert_allclose(expected.signals["coupon"], later.signals["coupon"])
