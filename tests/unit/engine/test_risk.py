@@ -8,7 +8,7 @@ from journey_stream.churn.score import Scorer
 from journey_stream.churn.silence import next_crossing
 from journey_stream.churn.summary import Summary
 from journey_stream.engine.limits import Limits
-from journey_stream.engine.partition import Partition
+from journey_stream.engine.partition import RESCORED_BY_TIME, RESCORED_BY_TOUCHPOINT, Partition
 from journey_stream.events.decisions import Decision, ProfileChanged, RiskChanged
 from journey_stream.events.log import AsOf, Tick, TouchpointRecord
 from journey_stream.events.times import DAY_MS, HOUR_MS
@@ -215,6 +215,41 @@ def test_new_parameters_score_everybody_anew_spread_over_an_hour(partition):
     assert {("low", "model", 3)} == {(c.previous_band, c.cause, c.model_version) for c in changes}
     assert all(START <= change.entered_at <= START + HOUR_MS for change in changes)
     assert {2} == {change.revision for change in changes}
+
+
+def test_after_a_jump_of_the_clock_one_record_scores_only_so_many_anew(partition):
+    count = RESCORED_BY_TIME + 40
+    customers(partition, count)
+    again, in_one_go = restored(partition, shifted(SCORER)), restored(partition, shifted(SCORER))
+    jump = START + HOUR_MS
+
+    by_tick = apply(again, Tick(jump))
+    by_touchpoint = apply(again, touchpoint("x", "view", 1 / 24, profile="other"))
+    due = again.next_timer()
+    rest = apply(again, Tick(jump))
+
+    assert RESCORED_BY_TIME == len({change.profile_id for change in risks(by_tick)})
+    assert RESCORED_BY_TOUCHPOINT == len({change.profile_id for change in risks(by_touchpoint)})
+    assert 40 - RESCORED_BY_TOUCHPOINT == len({change.profile_id for change in risks(rest)})
+    assert due is not None
+    assert due <= jump
+    assert 0 == again.to_rescore
+    whole = apply(in_one_go, AsOf(jump))
+    told = {change.risk_id: change for change in risks([*by_tick, *by_touchpoint, *rest])}
+    assert told == {change.risk_id: change for change in risks(whole)}
+    assert 0 == in_one_go.to_rescore
+
+
+def test_who_does_something_while_waiting_goes_on_from_when_it_was_planned(partition):
+    customers(partition, RESCORED_BY_TIME + 40)
+    again = restored(partition, shifted(SCORER))
+    told = {change.profile_id for change in risks(apply(again, Tick(START + HOUR_MS)))}
+    waiting = next(f"c{number}" for number in range(RESCORED_BY_TIME + 40) if f"c{number}" not in told)
+
+    first = risks(apply(again, touchpoint("x", "note", 1.5 / 24, profile=waiting)))[0]
+
+    assert "model" == first.cause
+    assert first.entered_at < START + HOUR_MS
 
 
 def test_new_parameters_take_effect_at_once_for_who_does_something(partition):
