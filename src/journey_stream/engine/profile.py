@@ -93,7 +93,7 @@ class Profile(Timeline):
         react(self.context.plan, reaction, standing, at, event_id, facts, changes)
         self.append(at, event_id, mark, pack_touch(at, event_id, reaction.channel, reaction.type, facts))
         decisions: Sequence[Decision] = self._tell(changes, clock) if changes else ()
-        if told:
+        if told is not None:
             decisions = self._with_view(told, decisions, clock)
         if head.held > self.context.touchpoints_max or self._outgrown():
             return [*decisions, *self._keep_within_bounds(clock)]
@@ -169,8 +169,11 @@ class Profile(Timeline):
 
     def _with_view(self, risks: list[Decision], stages: Sequence[Decision], clock: int) -> Sequence[Decision]:
         """Both in one go, with one view at the end."""
-        if not risks:
+        track = self._track
+        if not risks and (track is None or not track.restated):
             return stages
+        if track is not None:
+            track.restated = False
         if stages and isinstance(stages[-1], ProfileChanged):
             stages = stages[:-1]
         return [*stages, *risks, self.context.publisher.view(self, clock)]

@@ -263,6 +263,55 @@ def test_new_parameters_take_effect_at_once_for_who_does_something(partition):
     ]
 
 
+def views(decisions: list[Decision]) -> list[ProfileChanged]:
+    return [decision for decision in decisions if isinstance(decision, ProfileChanged)]
+
+
+def test_new_parameters_that_leave_the_band_are_seen_in_the_view(partition):
+    [old] = views(apply(partition, touchpoint("e1", "buy", 0, value=80)))
+    again = restored(partition, nervous_scorer(version=3, intercept=-0.21))
+
+    decisions = apply(again, Tick(START + HOUR_MS))
+
+    assert old.risk is not None
+    [view] = views(decisions)
+    assert [view] == decisions
+    assert view.risk is not None
+    assert (old.risk.band, old.risk.since, old.risk.revision, 3) == (
+        view.risk.band,
+        view.risk.since,
+        view.risk.revision,
+        view.risk.model_version,
+    )
+    assert old.risk.probability != view.risk.probability
+    assert [] == apply(again, Tick(START + HOUR_MS + 1))
+
+
+def test_a_late_purchase_that_leaves_the_band_of_new_parameters_is_seen_in_the_view(partition):
+    apply(partition, touchpoint("e1", "buy", 0.2, value=80))
+    again = restored(partition, nervous_scorer(version=3, intercept=-0.21))
+    before = views(apply(again, Tick(START + round(0.25 * DAY_MS))))
+
+    decisions = apply(again, touchpoint("e0", "buy", 0.1, value=500, late=0.15))
+
+    assert [] == risks(decisions)
+    assert before[-1].risk is not None
+    [view] = views(decisions)
+    assert view.risk is not None
+    assert before[-1].risk.band == view.risk.band
+    assert before[-1].risk.probability != view.risk.probability
+
+
+def test_new_parameters_ahead_of_which_a_fast_clock_was_are_seen_in_the_view_when_they_count(partition):
+    ahead = touchpoint("e1", "buy", 1, value=80, late=-0.003)
+    apply(partition, ahead)
+    again = restored(partition, nervous_scorer(version=3, intercept=-0.21))
+
+    found = [views(apply(again, Tick(at))) for at in (ahead.arrived_at + HOUR_MS // 20, ahead.arrived_at + HOUR_MS)]
+
+    assert 1 == sum(map(len, found))
+
+
 def test_a_crash_in_the_middle_of_rescoring_goes_on_where_it_was(partition):
     customers(partition, 50)
     once = restored(partition, shifted(SCORER))
