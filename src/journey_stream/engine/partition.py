@@ -354,6 +354,7 @@ class Partition:
             meta.churn = scorer.parameters.fingerprint
             meta.churn_name, meta.churn_version = scorer.parameters.name, scorer.parameters.version
         meta.generation, meta.rescored_from = self._context.generation, self._rescored_from
+        meta.on_since = self._context.on_since
         return encode(meta)
 
     def _restore_meta(self, value: bytes) -> None:
@@ -370,10 +371,13 @@ class Partition:
         self.clock = self._stored_clock = meta.clock
         self.parameters_before = None
         self._context.generation, self._rescored_from = meta.generation, meta.rescored_from
+        self._context.on_since = meta.on_since
         scorer = self.plan.scorer
         if meta.churn != ("" if scorer is None else scorer.parameters.fingerprint):
             self.parameters_before = f"{meta.churn_name} version {meta.churn_version}" if meta.churn else "none"
             self._context.generation += 1
+            if not meta.churn:
+                self._context.on_since = self._context.generation
             self._rescored_from = meta.clock
             self._stored_clock = LONG_AGO  # to be stored, although time has not moved
 

@@ -99,9 +99,14 @@ class RiskTrack:
             rest = self._history()[len(final) :]
             kept.history, kept.changes = pack(rest), len(rest)
 
-    def rescore(self, touches: Iterable[Touch], at: int, clock: int) -> list[Decision]:
-        """Go on with other parameters from `at` on; what was published up to there is final."""
-        kept, former, checkpoint = self._kept, self._kept.state, self.checkpoint()
+    def rescore(self, touches: Iterable[Touch], at: int, clock: int, *, gap: bool) -> list[Decision]:
+        """Go on with other parameters from `at` on; what was published up to there is final.
+
+        After a `gap`, in which churn risk was switched off and touchpoints may have been folded that nobody counted,
+        it goes on with what the timeline holds and nothing else: numbers of which some are missing would mislead.
+        """
+        kept, former = self._kept, self._kept.state
+        checkpoint = RiskState() if gap else self.checkpoint()
         checkpoint.band, checkpoint.since, checkpoint.probability = former.band, former.since, former.probability
         # A producer's fast clock may have put the last change a little ahead of `at`.
         checkpoint.resume_at = checkpoint.quiet_until = max(at, former.since)

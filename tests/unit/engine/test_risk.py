@@ -360,3 +360,41 @@ def test_churn_risk_may_be_switched_off_and_on_again(partition):
 
     assert [] == silent
     assert [("low", 2)] == [(c.previous_band, c.revision) for c in changes]
+
+
+def test_after_a_time_without_churn_risk_only_the_timeline_counts():
+    limits = Limits(lateness_ms=DAY_MS)
+    partition = Partition(tricky_model(), limits, SCORER)
+    apply(partition, *(touchpoint(f"on{day}", "buy", day, value=20) for day in range(20)))
+    off = restored(partition, None)
+    apply(off, *(touchpoint(f"off{day}", "buy", 30 + day, value=20) for day in range(20)))
+    on = restored(restored(off, shifted(SCORER)), shifted(SCORER))
+    held = [touchpoint(f"off{day}", "buy", 30 + day, value=20) for day in range(20)]
+
+    changes = risks(apply(on, touchpoint("x", "note", 50)))
+
+    known = changes[-1].contributions
+    first = min(one.since for one in known)
+    assert changes[0].previous_band is not None
+    assert START + 30 * DAY_MS < first
+    assert first in {record.occurred_at for record in held}
+    [pace] = [one for one in known if one.factor == "pace"]
+    occasions = sum(record.occurred_at >= first for record in held)
+    assert f"on {occasions} occasions" in pace.text
+
+
+def test_who_bought_nothing_lately_keeps_the_band_over_a_time_without_churn_risk():
+    limits = Limits(lateness_ms=DAY_MS)
+    partition = Partition(tricky_model(), limits, SCORER)
+    apply(partition, *(touchpoint(f"on{day}", "buy", day, value=20) for day in range(20)))
+    off = restored(partition, None)
+    # So many that the purchases fold.
+    apply(off, *(touchpoint(f"off{day}", "view", 30 + day) for day in range(20)))
+    on = restored(off, shifted(SCORER))
+
+    silent = risks(apply(on, Tick(START + 80 * DAY_MS)))
+    [change] = risks(apply(on, touchpoint("x", "note", 80), touchpoint("y", "buy", 80.1, value=20)))
+
+    assert [] == silent
+    assert ("low", "touchpoint") == (change.previous_band, change.cause)
+    assert {change.entered_at} == {one.since for one in change.contributions if one.factor != "anger"}
