@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from journey_stream.churn.summary import SPENT_MAX
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
@@ -61,7 +63,7 @@ class Panel:
         bought = [one for one in ordered if one.is_event]
         self.customers = len(names)
         self.events = _times([(index[one.customer], one.at) for one in bought])
-        spent = np.array([max(one.value, 0.0) for one in bought], dtype=np.float64)
+        spent = np.array([min(max(one.value, 0.0), SPENT_MAX) for one in bought], dtype=np.float64)
         self._spent = np.concatenate(([0.0], np.cumsum(spent)))
         customer, at = self.events
         occasion = np.ones(len(at), dtype=np.int64)

@@ -13,8 +13,11 @@ from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS, HOUR_MS
 
 HORIZON_MS = 3_650 * DAY_MS
+"""Silence changes no band any more when the last purchase or signal lies further back.
+
+It is counted from there and from nowhere else: it must not matter to what is found from where one searches.
+"""
 REACHES_MS = (32 * DAY_MS, 8 * DAY_MS, 2 * DAY_MS)
-"""Nobody waits longer."""
 
 _SLACK = 1e-9
 """Rounding may move a term by a few units in its last place: the bounds allow for more than that."""
@@ -34,11 +37,18 @@ def next_crossing(
 ) -> Crossing | None:
     """The first full hour later than `after` at which a customer in `band` is in another, if nothing happens.
 
-    None when that does not come within `horizon_ms`. Tens of microseconds: for when a timer is due. See `look`.
+    None when that does not come within `horizon_ms` of the last touchpoint in the summary. Tens of microseconds: for
+    when a timer is due. See `look`.
     """
+    return _search(scorer, summary, after, _last_seen(summary) + horizon_ms, band)
+
+
+def _search(scorer: Scorer, summary: Summary, after: int, until: int, band: int) -> Crossing | None:
+    """The first crossing later than `after` and no later than `until`."""
+    hour, last_hour = after // HOUR_MS + 1, until // HOUR_MS
+    if hour > last_hour:
+        return None
     leave, enter = scorer.bands.limits(band)
-    hour = after // HOUR_MS + 1
-    last_hour = (after + horizon_ms) // HOUR_MS
     ends = scorer.terms(summary, hour * HOUR_MS)
     if not leave <= ends[0] + math.fsum(ends[1]) < enter:
         return _crossing(scorer, summary, hour, band)
@@ -54,15 +64,19 @@ def next_crossing(
 
 
 def crossing_by(scorer: Scorer, summary: Summary, after: int, until: int, band: int) -> Crossing | None:
-    """The first crossing later than `after` and no later than `until`; usually one look is enough to say none."""
+    """`next_crossing` if it comes no later than `until`; usually one look is enough to say that it does not."""
     start, stop = (after // HOUR_MS + 1) * HOUR_MS, until // HOUR_MS * HOUR_MS
     if stop < start:
         return None
     constant, near = scorer.terms(summary, start)
     if _stays(scorer.bands.limits(band), constant, near, scorer.terms(summary, stop)[1]):
         return None
-    found = next_crossing(scorer, summary, after, band, until - after)
-    return None if found is None or found.at > until else found
+    return _search(scorer, summary, after, min(until, _last_seen(summary) + HORIZON_MS), band)
+
+
+def _last_seen(summary: Summary) -> int:
+    """When the last touchpoint happened that concerns the score."""
+    return max(summary.last, *summary.signals.values()) if summary.signals else summary.last
 
 
 class Look(NamedTuple):

@@ -1,8 +1,13 @@
 """What is kept of a customer for scoring: a handful of numbers, folded from touchpoints in the order of time."""
 
+from typing import Final
+
 import msgspec
 
 from journey_stream.churn.parameters import Parameters
+
+SPENT_MAX: Final = 1e15
+"""More than that is no money. Without an end the sum could become infinite, and a score of it no number at all."""
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -22,16 +27,18 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def bought(
     summary: Summary | None, at: int, value: float | None, parameters: Parameters, early: dict[str, int] | None = None
 ) -> Summary:
-    """After a purchase, which does not lie before what is in the summary. A negative value counts as nothing.
+    """After a purchase, which does not lie before what is in the summary. A negative value counts as nothing, and
+    what is spent adds up to SPENT_MAX at the most.
 
     Nobody has a summary before the first purchase; `early` are the signals seen until then.
     """
-    spent = value if value is not None and value > 0.0 else 0.0
+    spent = min(value, SPENT_MAX) if value is not None and value > 0.0 else 0.0
     if summary is None:
         return Summary(at, at, 0, spent, early)
     occasion_ms = parameters.occasion_ms
     again = at // occasion_ms != summary.last // occasion_ms
-    return Summary(summary.first, at, summary.repeats + again, summary.spent + spent, summary.signals)
+    total = min(summary.spent + spent, SPENT_MAX)
+    return Summary(summary.first, at, summary.repeats + again, total, summary.signals)
 
 
 def signalled(summary: Summary, signal: str, at: int) -> Summary:

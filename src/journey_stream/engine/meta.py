@@ -13,6 +13,7 @@ class Meta(msgspec.Struct, array_like=True):
 
     `churn` is the fingerprint of the parameters of churn risk in use, empty for none, and the two fields after it name
     them. `generation` counts how often they have changed; `rescored_from` (ms) is the clock at the last change.
+    `on_since` is the generation with which churn risk was last switched on.
     """
 
     format: int
@@ -25,6 +26,7 @@ class Meta(msgspec.Struct, array_like=True):
     churn_version: int = 0
     generation: int = 0
     rescored_from: int = LONG_AGO
+    on_since: int = 0
 
 
 class _Format(msgspec.Struct, array_like=True):

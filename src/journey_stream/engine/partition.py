@@ -23,7 +23,7 @@ from journey_stream.engine.publication import Counters
 from journey_stream.engine.touches import LONG_AGO, NEVER, Change
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
-from journey_stream.events.records import Content, Record, TouchpointRecord
+from journey_stream.events.records import AsOf, Content, Record, TouchpointRecord
 from journey_stream.events.times import DAY_MS, HOUR_MS, rfc3339
 from journey_stream.journey.model import Model
 
@@ -31,6 +31,11 @@ _META_KEY = b"m"
 _STALE_TIMERS = 1_000
 RESCORING_MS = HOUR_MS
 """Over so much time on the clock profiles are scored anew when the parameters of churn risk have changed."""
+RESCORED_BY_TIME = 500
+"""So many at the most with one record that only tells the time: where the clock has jumped, all are due at once, and
+what one record brings has to fit into a transaction."""
+RESCORED_BY_TOUCHPOINT = 10
+"""So many at the most with one touchpoint: a batch holds thousands of them."""
 
 
 class StateMismatch(Exception):
@@ -83,7 +88,11 @@ class Partition:
         """Decide what one record of the log changes. The decisions are to be published in this order."""
         if isinstance(record, TouchpointRecord):
             return list(self.touchpoint(record.profile_id, record.arrived_at, record.occurred_at, record))
-        return self.time(record.at)
+        decisions = self.time(record.at)
+        if isinstance(record, AsOf):
+            while self._next_timer <= self.clock:
+                decisions += self.time(record.at)
+        return decisions
 
     def touchpoint(self, profile_id: str, arrived_at: int, occurred_at: int, content: Content) -> Sequence[Decision]:
         """`apply` for a touchpoint as it comes from the log; instants in ms."""
@@ -102,12 +111,12 @@ class Partition:
             decisions = self._add(profile_id, arrived_at, occurred_at, content)
         if rescored:
             decisions = [*rescored, *decisions]
-        return decisions if clock < self._next_timer else [*decisions, *self._ring_timers()]
+        return decisions if clock < self._next_timer else [*decisions, *self._ring_timers(RESCORED_BY_TOUCHPOINT)]
 
     def time(self, at: int) -> list[Decision]:
-        """`apply` for a record that only says how late it is (ms)."""
+        """`apply` for a record that only says how late it is (ms). What it leaves undone is still due afterwards."""
         self.clock = max(self.clock, at)
-        return self._ring_timers()
+        return self._ring_timers(RESCORED_BY_TIME)
 
     def next_timer(self) -> int | None:
         """The clock time (ms) by which a tick is needed if the log stays quiet; it may prove to be too early."""
@@ -229,26 +238,33 @@ class Partition:
             self._arm(due, profile_id)
         return decisions
 
-    def _ring_timers(self) -> list[Decision]:
+    def _ring_timers(self, rescored_most: int) -> list[Decision]:
         decisions: list[Decision] = []
-        timers = self._timers
-        while timers and timers[0][0] <= self.clock:
+        timers, to_rescore, counters = self._timers, self._to_rescore, self._counters
+        # Counted are those that are scored, not those that have been already: after a restart these do not wait here.
+        most = counters.rescored + rescored_most
+        while timers and timers[0][0] <= self.clock and counters.rescored < most:
             at, profile_id = heappop(timers)
             decisions += self._ring(at, profile_id)
-        while self._to_rescore and self._to_rescore[0][0] <= self.clock:
-            at, profile_id = heappop(self._to_rescore)
+        while to_rescore and to_rescore[0][0] <= self.clock and counters.rescored < most:
+            at, profile_id = heappop(to_rescore)
             decisions += self._rescore(profile_id, at)
         self._set_next_timer()
         return decisions
 
     def _rescore(self, profile_id: str, at: int) -> list[Decision]:
-        """Go on with the new parameters of churn risk from `at` on, unless the profile does so already."""
+        """Go on with the new parameters of churn risk from `at` on, unless the profile does so already.
+
+        Who waited for longer than planned goes on from when it was planned: how many are scored with one record decides
+        nothing but when it is told.
+        """
         if profile_id not in self._profiles:
             return []
         profile = self._profile(profile_id)
         if profile.head.generation == self._context.generation:
             return []
-        decisions = list(profile.rescore(at, self.clock))
+        planned = min(self._rescored_from + _spread(profile_id), profile.head.armed)
+        decisions = list(profile.rescore(max(self._rescored_from, min(at, planned)), self.clock))
         due = profile.next_due()
         if due < profile.head.armed:
             profile.head.armed = due
@@ -338,6 +354,7 @@ class Partition:
             meta.churn = scorer.parameters.fingerprint
             meta.churn_name, meta.churn_version = scorer.parameters.name, scorer.parameters.version
         meta.generation, meta.rescored_from = self._context.generation, self._rescored_from
+        meta.on_since = self._context.on_since
         return encode(meta)
 
     def _restore_meta(self, value: bytes) -> None:
@@ -354,10 +371,13 @@ class Partition:
         self.clock = self._stored_clock = meta.clock
         self.parameters_before = None
         self._context.generation, self._rescored_from = meta.generation, meta.rescored_from
+        self._context.on_since = meta.on_since
         scorer = self.plan.scorer
         if meta.churn != ("" if scorer is None else scorer.parameters.fingerprint):
             self.parameters_before = f"{meta.churn_name} version {meta.churn_version}" if meta.churn else "none"
             self._context.generation += 1
+            if not meta.churn:
+                self._context.on_since = self._context.generation
             self._rescored_from = meta.clock
             self._stored_clock = LONG_AGO  # to be stored, although time has not moved
 

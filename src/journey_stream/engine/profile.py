@@ -22,9 +22,13 @@ HISTORY_BYTES_MAX = 128 * 1024
 
 
 class Context:
-    """What all profiles of a partition share. `generation` is the head's for the churn parameters in use."""
+    """What all profiles of a partition share.
 
-    __slots__ = ("generation", "holding_ms", "lateness_ms", "plan", "publisher", "risks", "touchpoints_max")
+    `generation` is the head's for the churn parameters in use, `on_since` the one with which churn risk was last
+    switched on.
+    """
+
+    __slots__ = ("generation", "holding_ms", "lateness_ms", "on_since", "plan", "publisher", "risks", "touchpoints_max")
 
     def __init__(self, plan: Plan, limits: Limits) -> None:
         self.plan = plan
@@ -34,6 +38,7 @@ class Context:
         self.publisher = Publisher(plan)
         self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer)
         self.generation = 0
+        self.on_since = 0
 
 
 Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None, bytes | None]
@@ -93,7 +98,7 @@ class Profile(Timeline):
         react(self.context.plan, reaction, standing, at, event_id, facts, changes)
         self.append(at, event_id, mark, pack_touch(at, event_id, reaction.channel, reaction.type, facts))
         decisions: Sequence[Decision] = self._tell(changes, clock) if changes else ()
-        if told:
+        if told is not None:
             decisions = self._with_view(told, decisions, clock)
         if head.held > self.context.touchpoints_max or self._outgrown():
             return [*decisions, *self._keep_within_bounds(clock)]
@@ -158,19 +163,23 @@ class Profile(Timeline):
     def rescore(self, at: int, clock: int) -> Sequence[Decision]:
         """Go on with other parameters of churn risk from `at` on; what was published up to there is final."""
         self.changed = True
+        gap = self.head.generation < self.context.on_since
         self.head.generation = self.context.generation
         self.context.publisher.counters.rescored += 1
         track = self.risk_track()
         if track is None:
             return ()
-        risks = track.rescore(self.touches(), at, clock)
+        risks = track.rescore(self.touches(), at, clock, gap=gap)
         self.head.risk_quiet_until = track.quiet_until
         return self._with_view(risks, (), clock)
 
     def _with_view(self, risks: list[Decision], stages: Sequence[Decision], clock: int) -> Sequence[Decision]:
         """Both in one go, with one view at the end."""
-        if not risks:
+        track = self._track
+        if not risks and (track is None or not track.restated):
             return stages
+        if track is not None:
+            track.restated = False
         if stages and isinstance(stages[-1], ProfileChanged):
             stages = stages[:-1]
         return [*stages, *risks, self.context.publisher.view(self, clock)]

@@ -16,7 +16,8 @@ RiskCause = Literal["touchpoint", "timer", "model"]
 class RiskState(msgspec.Struct, array_like=True, gc=False):
     """The summary of all touchpoints folded so far that concern risk; instants in ms.
 
-    Nobody without a purchase has a band or a `summary`; signals seen until then wait in `early`. `first_id`, `last_id`
+    Nobody without a purchase has a `summary`, or a band, unless it is left from before churn risk was switched off and
+    on again; signals seen until then wait in `early`. `first_id`, `last_id`
     and `signal_ids` are the event ids of what the summary speaks of: the evidence of a score. `band` was entered at
     `since` with `probability`. Silence changes nothing before `quiet_until`, a lower bound that is made exact when it
     is reached. `silent_at` is the instant of the last change in silence: an earlier touchpoint cannot simply be

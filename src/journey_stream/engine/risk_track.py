@@ -17,9 +17,13 @@ from journey_stream.events.decisions import CurrentRisk, Decision
 
 
 class RiskTrack:
-    """What is kept for churn risk, and whether it has changed. Its decisions come without a view of the profile."""
+    """What is kept for churn risk, and whether it has `changed`. Its decisions come without a view of the profile.
 
-    __slots__ = ("_kept", "_plan", "_profile_id", "_publisher", "_scorer", "changed")
+    `restated` says that a view is due although no change of band tells anything: new parameters gave the band that the
+    customer is in another probability.
+    """
+
+    __slots__ = ("_kept", "_plan", "_profile_id", "_publisher", "_scorer", "changed", "restated")
 
     def __init__(self, profile_id: str, packed: bytes | None, plan: Plan, publisher: RiskPublisher) -> None:
         self._profile_id = profile_id
@@ -28,6 +32,7 @@ class RiskTrack:
         self._scorer = publisher.scorer
         self._kept = Risk() if packed is None else unpack_risk(packed)
         self.changed = False
+        self.restated = False
 
     @property
     def quiet_until(self) -> int:
@@ -55,26 +60,31 @@ class RiskTrack:
             return None
         self.changed = True
         changes: list[RiskChange] = []
+        resume_at = state.resume_at
         react_to_risk(self._scorer, concern, state, at, event_id, facts, changes)
-        return self._tell(changes) if changes else []
+        return self._tell(changes) if changes else self._restate(state.resume_at != resume_at)
 
     def pass_time(self, clock: int) -> list[Decision]:
         """Decide what silence has brought by `clock`."""
         self.changed = True
         changes: list[RiskChange] = []
-        fall_quiet(self._scorer, self._kept.state, clock, changes)
-        return self._tell(changes) if changes else []
+        state = self._kept.state
+        resume_at = state.resume_at
+        fall_quiet(self._scorer, state, clock, changes)
+        return self._tell(changes) if changes else self._restate(state.resume_at != resume_at)
 
     def refold(self, touches: Iterable[Touch], clock: int) -> list[Decision]:
         """Fold all that are held again, and tell the difference."""
         kept, self.changed = self._kept, True
-        before = self._history()
+        before, former = self._history(), kept.state
         state, after = self.checkpoint(), list[RiskChange]()
         for touch in touches:
             step_risk(self._plan, state, touch, after)
         fall_quiet(self._scorer, state, clock, after)
         kept.state, kept.history, kept.changes = state, pack(after), len(after)
         retracted, entered = difference(before, after)
+        if not retracted and not entered:
+            return self._restate((state.probability, state.resume_at) != (former.probability, former.resume_at))
         return self._news(retracted, entered)
 
     def fold(self, touches: Iterable[Touch]) -> None:
@@ -89,15 +99,21 @@ class RiskTrack:
             rest = self._history()[len(final) :]
             kept.history, kept.changes = pack(rest), len(rest)
 
-    def rescore(self, touches: Iterable[Touch], at: int, clock: int) -> list[Decision]:
-        """Go on with other parameters from `at` on; what was published up to there is final."""
-        kept, former, checkpoint = self._kept, self._kept.state, self.checkpoint()
+    def rescore(self, touches: Iterable[Touch], at: int, clock: int, *, gap: bool) -> list[Decision]:
+        """Go on with other parameters from `at` on; what was published up to there is final.
+
+        After a `gap`, in which churn risk was switched off and touchpoints may have been folded that nobody counted,
+        it goes on with what the timeline holds and nothing else: numbers of which some are missing would mislead.
+        """
+        kept, former = self._kept, self._kept.state
+        checkpoint = RiskState() if gap else self.checkpoint()
         checkpoint.band, checkpoint.since, checkpoint.probability = former.band, former.since, former.probability
         # A producer's fast clock may have put the last change a little ahead of `at`.
         checkpoint.resume_at = checkpoint.quiet_until = max(at, former.since)
         checkpoint.silent_at = LONG_AGO
         kept.checkpoint, kept.history, kept.changes = checkpoint, b"", 0
-        return self.refold(touches, clock)
+        decisions = self.refold(touches, clock)
+        return decisions or self._restate(kept.state.resume_at == LONG_AGO)
 
     def checkpoint(self) -> RiskState:
         """The state at the checkpoint; a fresh copy."""
@@ -112,6 +128,12 @@ class RiskTrack:
 
     def _history(self) -> list[RiskChange]:
         return unpack_risk_changes(self._kept.changes, self._kept.history)
+
+    def _restate(self, scored_anew: bool) -> list[Decision]:
+        """No messages, but perhaps a view."""
+        if scored_anew and self._kept.state.summary is not None:
+            self.restated = True
+        return []
 
     def _tell(self, changes: list[RiskChange]) -> list[Decision]:
         kept = self._kept

@@ -10,13 +10,17 @@ from journey_stream.churn.score import Scorer
 from journey_stream.churn.silence import Crossing, crossing_by, look, next_crossing, still_quiet
 from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS, HOUR_MS
+from tests.support.risks import nervous_scorer
 from tests.unit.churn.customers import GROCERY, REGULAR, SCORER, START
 
+HORIZON_DAYS = 3_650
 HORIZON_MS = 120 * DAY_MS
+SLOW = nervous_scorer()
 
 
 def brute_force(scorer: Scorer, summary: Summary, after: int, band: int) -> Crossing | None:
-    for hour in range(after // HOUR_MS + 1, (after + HORIZON_MS) // HOUR_MS + 1):
+    last_seen = max(summary.last, *(summary.signals or {}).values())
+    for hour in range(after // HOUR_MS + 1, (last_seen + HORIZON_MS) // HOUR_MS + 1):
         reached = scorer.bands.next(band, scorer.score(summary, hour * HOUR_MS))
         if reached != band:
             return Crossing(hour * HOUR_MS, reached)
@@ -101,6 +105,42 @@ def test_a_crossing_by_an_instant_is_the_first_unless_that_comes_later(scorer, s
 
     first = brute_force(scorer, summary, after, band)
     assert found == (first if first is not None and first.at <= after + length else None)
+
+
+def test_from_where_one_searches_does_not_decide_how_far_ahead():
+    # The risk of this customer rises for ever: a band may begin at any time.
+    customer, ten_years = Summary(START, START + 20 * DAY_MS, 1, 20.0), HORIZON_DAYS * DAY_MS
+    end = customer.last + ten_years
+    beyond, within = _entered_between(customer, end, end + 40 * DAY_MS), _entered_between(customer, end - DAY_MS, end)
+
+    for since in (customer.last, customer.last + ten_years // 2, end - 2 * DAY_MS, end, end + DAY_MS):
+        assert next_crossing(beyond, customer, since, 2) is None
+        assert crossing_by(beyond, customer, since, end + 400 * DAY_MS, 2) is None
+        if since < end - DAY_MS:
+            found = next_crossing(within, customer, since, 2)
+            assert found is not None
+            assert end - DAY_MS < found.at <= end
+            assert found == crossing_by(within, customer, since, end + 400 * DAY_MS, 2)
+
+
+def test_a_signal_in_a_silence_of_many_years_still_fades():
+    at = REGULAR.last + 2 * HORIZON_DAYS * DAY_MS
+    angry = Summary(REGULAR.first, REGULAR.last, 28, 1_000.0, {"complaint": at})
+    scorer = Scorer(
+        replace(
+            GROCERY,
+            signals=tuple(replace(one, weight=-30.0, half_life_ms=DAY_MS) for one in GROCERY.signals),
+        )
+    )
+
+    assert next_crossing(scorer, angry, at, scorer.bands.next(None, scorer.score(angry, at))) is not None
+
+
+def _entered_between(customer: Summary, start: int, end: int) -> Scorer:
+    """Somebody in silence becomes critical within that time."""
+    threshold = (SLOW.probability(customer, start) + SLOW.probability(customer, end)) / 2
+    bands = (*SLOW.parameters.bands[:2], Threshold(threshold, threshold - 1e-3))
+    return Scorer(replace(SLOW.parameters, bands=bands))
 
 
 def test_a_complaint_is_forgiven_before_silence_makes_the_risk_rise_again():

@@ -1,6 +1,6 @@
-from journey_stream.churn.summary import Summary, bought, seen, signalled
+from journey_stream.churn.summary import SPENT_MAX, Summary, bought, seen, signalled
 from journey_stream.events.times import DAY_MS, HOUR_MS
-from tests.unit.churn.customers import GROCERY, START
+from tests.unit.churn.customers import GROCERY, SCORER, START
 
 
 def test_purchases_of_one_day_are_one_occasion():
@@ -15,6 +15,16 @@ def test_a_refund_booked_as_a_negative_purchase_is_no_spending():
     summary = bought(bought(None, START, 5.0, GROCERY), START + DAY_MS, -5.0, GROCERY)
 
     assert 5.0 == summary.spent
+
+
+def test_values_beyond_all_money_leave_a_score_that_is_a_number():
+    summary = None
+    for day in range(3):
+        summary = bought(summary, START + day * DAY_MS, 1e308, GROCERY)
+
+    assert summary is not None
+    assert SPENT_MAX == summary.spent
+    assert 0.0 < SCORER.probability(summary, START + 3 * DAY_MS) < 1.0
 
 
 def test_a_signal_from_before_the_first_purchase_counts_afterwards():

@@ -8,7 +8,7 @@ from journey_stream.churn.score import Scorer
 from journey_stream.churn.silence import next_crossing
 from journey_stream.churn.summary import Summary
 from journey_stream.engine.limits import Limits
-from journey_stream.engine.partition import Partition
+from journey_stream.engine.partition import RESCORED_BY_TIME, RESCORED_BY_TOUCHPOINT, Partition
 from journey_stream.events.decisions import Decision, ProfileChanged, RiskChanged
 from journey_stream.events.log import AsOf, Tick, TouchpointRecord
 from journey_stream.events.times import DAY_MS, HOUR_MS
@@ -217,6 +217,41 @@ def test_new_parameters_score_everybody_anew_spread_over_an_hour(partition):
     assert {2} == {change.revision for change in changes}
 
 
+def test_after_a_jump_of_the_clock_one_record_scores_only_so_many_anew(partition):
+    count = RESCORED_BY_TIME + 40
+    customers(partition, count)
+    again, in_one_go = restored(partition, shifted(SCORER)), restored(partition, shifted(SCORER))
+    jump = START + HOUR_MS
+
+    by_tick = apply(again, Tick(jump))
+    by_touchpoint = apply(again, touchpoint("x", "view", 1 / 24, profile="other"))
+    due = again.next_timer()
+    rest = apply(again, Tick(jump))
+
+    assert RESCORED_BY_TIME == len({change.profile_id for change in risks(by_tick)})
+    assert RESCORED_BY_TOUCHPOINT == len({change.profile_id for change in risks(by_touchpoint)})
+    assert 40 - RESCORED_BY_TOUCHPOINT == len({change.profile_id for change in risks(rest)})
+    assert due is not None
+    assert due <= jump
+    assert 0 == again.to_rescore
+    whole = apply(in_one_go, AsOf(jump))
+    told = {change.risk_id: change for change in risks([*by_tick, *by_touchpoint, *rest])}
+    assert told == {change.risk_id: change for change in risks(whole)}
+    assert 0 == in_one_go.to_rescore
+
+
+def test_who_does_something_while_waiting_goes_on_from_when_it_was_planned(partition):
+    customers(partition, RESCORED_BY_TIME + 40)
+    again = restored(partition, shifted(SCORER))
+    told = {change.profile_id for change in risks(apply(again, Tick(START + HOUR_MS)))}
+    waiting = next(f"c{number}" for number in range(RESCORED_BY_TIME + 40) if f"c{number}" not in told)
+
+    first = risks(apply(again, touchpoint("x", "note", 1.5 / 24, profile=waiting)))[0]
+
+    assert "model" == first.cause
+    assert first.entered_at < START + HOUR_MS
+
+
 def test_new_parameters_take_effect_at_once_for_who_does_something(partition):
     customers(partition, 5)
     again = restored(partition, shifted(SCORER))
@@ -226,6 +261,55 @@ def test_new_parameters_take_effect_at_once_for_who_does_something(partition):
     assert [("model", "low", "high"), ("touchpoint", "high", "critical")] == [
         (c.cause, c.previous_band, c.band) for c in changes
     ]
+
+
+def views(decisions: list[Decision]) -> list[ProfileChanged]:
+    return [decision for decision in decisions if isinstance(decision, ProfileChanged)]
+
+
+def test_new_parameters_that_leave_the_band_are_seen_in_the_view(partition):
+    [old] = views(apply(partition, touchpoint("e1", "buy", 0, value=80)))
+    again = restored(partition, nervous_scorer(version=3, intercept=-0.21))
+
+    decisions = apply(again, Tick(START + HOUR_MS))
+
+    assert old.risk is not None
+    [view] = views(decisions)
+    assert [view] == decisions
+    assert view.risk is not None
+    assert (old.risk.band, old.risk.since, old.risk.revision, 3) == (
+        view.risk.band,
+        view.risk.since,
+        view.risk.revision,
+        view.risk.model_version,
+    )
+    assert old.risk.probability != view.risk.probability
+    assert [] == apply(again, Tick(START + HOUR_MS + 1))
+
+
+def test_a_late_purchase_that_leaves_the_band_of_new_parameters_is_seen_in_the_view(partition):
+    apply(partition, touchpoint("e1", "buy", 0.2, value=80))
+    again = restored(partition, nervous_scorer(version=3, intercept=-0.21))
+    before = views(apply(again, Tick(START + round(0.25 * DAY_MS))))
+
+    decisions = apply(again, touchpoint("e0", "buy", 0.1, value=500, late=0.15))
+
+    assert [] == risks(decisions)
+    assert before[-1].risk is not None
+    [view] = views(decisions)
+    assert view.risk is not None
+    assert before[-1].risk.band == view.risk.band
+    assert before[-1].risk.probability != view.risk.probability
+
+
+def test_new_parameters_ahead_of_which_a_fast_clock_was_are_seen_in_the_view_when_they_count(partition):
+    ahead = touchpoint("e1", "buy", 1, value=80, late=-0.003)
+    apply(partition, ahead)
+    again = restored(partition, nervous_scorer(version=3, intercept=-0.21))
+
+    found = [views(apply(again, Tick(at))) for at in (ahead.arrived_at + HOUR_MS // 20, ahead.arrived_at + HOUR_MS)]
+
+    assert 1 == sum(map(len, found))
 
 
 def test_a_crash_in_the_middle_of_rescoring_goes_on_where_it_was(partition):
@@ -276,3 +360,41 @@ def test_churn_risk_may_be_switched_off_and_on_again(partition):
 
     assert [] == silent
     assert [("low", 2)] == [(c.previous_band, c.revision) for c in changes]
+
+
+def test_after_a_time_without_churn_risk_only_the_timeline_counts():
+    limits = Limits(lateness_ms=DAY_MS)
+    partition = Partition(tricky_model(), limits, SCORER)
+    apply(partition, *(touchpoint(f"on{day}", "buy", day, value=20) for day in range(20)))
+    off = restored(partition, None)
+    apply(off, *(touchpoint(f"off{day}", "buy", 30 + day, value=20) for day in range(20)))
+    on = restored(restored(off, shifted(SCORER)), shifted(SCORER))
+    held = [touchpoint(f"off{day}", "buy", 30 + day, value=20) for day in range(20)]
+
+    changes = risks(apply(on, touchpoint("x", "note", 50)))
+
+    known = changes[-1].contributions
+    first = min(one.since for one in known)
+    assert changes[0].previous_band is not None
+    assert START + 30 * DAY_MS < first
+    assert first in {record.occurred_at for record in held}
+    [pace] = [one for one in known if one.factor == "pace"]
+    occasions = sum(record.occurred_at >= first for record in held)
+    assert f"on {occasions} occasions" in pace.text
+
+
+def test_who_bought_nothing_lately_keeps_the_band_over_a_time_without_churn_risk():
+    limits = Limits(lateness_ms=DAY_MS)
+    partition = Partition(tricky_model(), limits, SCORER)
+    apply(partition, *(touchpoint(f"on{day}", "buy", day, value=20) for day in range(20)))
+    off = restored(partition, None)
+    # So many that the purchases fold.
+    apply(off, *(touchpoint(f"off{day}", "view", 30 + day) for day in range(20)))
+    on = restored(off, shifted(SCORER))
+
+    silent = risks(apply(on, Tick(START + 80 * DAY_MS)))
+    [change] = risks(apply(on, touchpoint("x", "note", 80), touchpoint("y", "buy", 80.1, value=20)))
+
+    assert [] == silent
+    assert ("low", "touchpoint") == (change.previous_band, change.cause)
+    assert {change.entered_at} == {one.since for one in change.contributions if one.factor != "anger"}
