@@ -380,6 +380,7 @@ class Partition:
                 self._context.on_since = self._context.generation
             self._rescored_from = meta.clock
             self._stored_clock = LONG_AGO  # to be stored, although time has not moved
+        self._context.other_facts_until = self._rescored_from + self._skew_ms
 
 
 def _part_key(key: bytes, number: int) -> bytes:

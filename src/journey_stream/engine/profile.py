@@ -13,7 +13,7 @@ from journey_stream.engine.risk_publication import RiskPublisher
 from journey_stream.engine.risk_track import RiskTrack
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.timeline import Timeline, mark_of
-from journey_stream.engine.touches import Change, Facts, Touch
+from journey_stream.engine.touches import LONG_AGO, Change, Facts, Touch
 from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, Rejected
 from journey_stream.events.reasons import Reason
 
@@ -25,10 +25,21 @@ class Context:
     """What all profiles of a partition share.
 
     `generation` is the head's for the churn parameters in use, `on_since` the one with which churn risk was last
-    switched on.
+    switched on. Of touchpoints that happened no later than `other_facts_until` (ms) other fields may have been kept
+    than those parameters read.
     """
 
-    __slots__ = ("generation", "holding_ms", "lateness_ms", "on_since", "plan", "publisher", "risks", "touchpoints_max")
+    __slots__ = (
+        "generation",
+        "holding_ms",
+        "lateness_ms",
+        "on_since",
+        "other_facts_until",
+        "plan",
+        "publisher",
+        "risks",
+        "touchpoints_max",
+    )
 
     def __init__(self, plan: Plan, limits: Limits) -> None:
         self.plan = plan
@@ -39,6 +50,7 @@ class Context:
         self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer)
         self.generation = 0
         self.on_since = 0
+        self.other_facts_until = LONG_AGO
 
 
 Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None, bytes | None]
@@ -221,11 +233,19 @@ class Profile(Timeline):
             self.context.publisher.counters.beyond_allowance += 1
         return [Rejected(Reason.TOO_LATE, f"its place in the customer's history is final: {why}")]
 
-    def _meet_again(self, held: Touch, touch: Touch, clock: int) -> list[Decision]:
+    def _meet_again(self, held: Touch, touch: Touch, clock: int) -> Sequence[Decision]:
         kept, found = winner_key(held), winner_key(touch)  # packed, because to Python True and 1 are equal
         if kept == found:
             self.context.publisher.counters.duplicates += 1
             return []
+        if touch.at <= self.context.other_facts_until and _may_be_equal(held, touch):
+            self.context.publisher.counters.duplicates += 1
+            if len(touch.facts or ()) <= len(held.facts or ()):
+                return []
+            self.changed = True
+            self.remove(held)
+            self.insert(touch)
+            return self._refold(clock, touch, held)
         if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
             return self._final()
         if kept < found:
@@ -323,6 +343,17 @@ def bytes_of(packed: Packed) -> int:
         return len(packed)
     head, parts, checkpoint, _, risk = packed
     return len(head) + sum(map(len, parts)) + len(checkpoint or b"") + len(risk or b"")
+
+
+def _may_be_equal(one: Touch, other: Touch) -> bool:
+    """Whether they are one touchpoint but for facts that only one of them has, and the other has none of its own."""
+    if (one.at, one.id, one.channel, one.type) != (other.at, other.id, other.channel, other.type):
+        return False
+    fewer, more = one.facts or {}, other.facts or {}
+    if len(fewer) > len(more):
+        fewer, more = more, fewer
+    # Packed, because to Python True and 1 are equal.
+    return all(name in more and encode(fact) == encode(more[name]) for name, fact in fewer.items())
 
 
 def _conflict(kept: Touch, lost: Touch) -> str:

@@ -9,9 +9,10 @@ from journey_stream.churn.silence import next_crossing
 from journey_stream.churn.summary import Summary
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import RESCORED_BY_TIME, RESCORED_BY_TOUCHPOINT, Partition
-from journey_stream.events.decisions import Decision, ProfileChanged, RiskChanged
+from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged
 from journey_stream.events.log import AsOf, Tick, TouchpointRecord
 from journey_stream.events.times import DAY_MS, HOUR_MS
+from journey_stream.journey.load import preset
 from tests.support.journeys import START, touchpoint, tricky_model
 from tests.support.risks import nervous_scorer, net_risks
 
@@ -177,7 +178,7 @@ def shifted(scorer: Scorer) -> Scorer:
 def restored(partition: Partition, scorer: Scorer | None) -> Partition:
     """The state in the hands of a worker with other parameters."""
     partition.drain_state()
-    found = Partition(tricky_model(), partition.limits, scorer)
+    found = Partition(partition.plan.model, partition.limits, scorer)
     for key, value in partition.snapshot():
         found.restore(key, value)
     found.restored()
@@ -398,3 +399,40 @@ def test_who_bought_nothing_lately_keeps_the_band_over_a_time_without_churn_risk
     assert [] == silent
     assert ("low", "touchpoint") == (change.previous_band, change.cause)
     assert {change.entered_at} == {one.since for one in change.contributions if one.factor != "anger"}
+
+
+@pytest.mark.parametrize(("first", "second"), [(None, SCORER), (SCORER, None), (SCORER, shifted(SCORER))])
+def test_a_repeat_after_a_change_of_parameters_is_no_conflict(first, second):
+    purchase, later = touchpoint("e1", "buy", 0, value=80), touchpoint("e2", "buy", 0.2, value=80)
+    before = Partition(preset("six-stages"), None, first)  # whose rules do not read what is spent
+    apply(before, purchase)
+    # The second restore finds the parameters that it expects.
+    again = restored(restored(before, second), second)
+    straight = Partition(preset("six-stages"), None, second)
+
+    decisions = apply(again, purchase, later, purchase, later)
+    apply(straight, purchase, later)
+
+    assert [] == [d for d in decisions if isinstance(d, Rejected)]
+    assert 3 == again.counters.duplicates
+    if second is not None:
+        assert "spent 80.00 each time" == basket(again) == basket(straight)
+
+
+def basket(partition: Partition) -> str:
+    """What is said of the spending of the customer, once they complain."""
+    change = risks(apply(partition, touchpoint("e9", "note", 0.3)))[-1]
+    return next(one.text for one in change.contributions if one.factor == "basket")
+
+
+def test_what_contradicts_itself_is_a_conflict_also_after_a_change_of_parameters():
+    before = Partition(preset("six-stages"), None, None)
+    apply(before, touchpoint("e1", "buy", 0), touchpoint("e2", "buy", 0))
+    again = restored(before, SCORER)
+
+    decisions = apply(again, touchpoint("e1", "buy", 0, value=70), touchpoint("e1", "buy", 0, value=80))
+    decisions += apply(again, touchpoint("e2", "buy", 0.1, value=80))
+    # Happened after the change, so that nothing can have been kept by the old parameters.
+    decisions += apply(again, touchpoint("e3", "buy", 1), touchpoint("e3", "buy", 1, value=80))
+
+    assert 3 == len([d for d in decisions if isinstance(d, Rejected)])
