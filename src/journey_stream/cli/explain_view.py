@@ -1,6 +1,8 @@
 """A profile's history for the terminal: what happened, why, and what was corrected since."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,6 +10,8 @@ from rich.table import Table
 
 from journey_stream.cli.explain_read import Found
 from journey_stream.events.outputs import ChurnRiskChange, StageChange
+
+Message = TypeVar("Message", StageChange, ChurnRiskChange)
 
 EVIDENCE_SHOWN_MAX = 4
 CONTRIBUTIONS_SHOWN_MAX = 4
@@ -23,7 +27,7 @@ def print_timeline(profile_id: str, found: Found, console: Console | None = None
     if found.messages and found.messages[0].revision > 1:
         console.print(f"[dim]The first {found.messages[0].revision - 1} messages are past the topic's retention.[/dim]")
     if found.messages:
-        console.print(_table(found))
+        console.print(_stages_table(found))
     if retracted := sum(message.kind == "retracted" for message in found.messages):
         console.print(f"{retracted} change(s) were retracted after late news; struck rows no longer stand.")
     if found.risks:
@@ -52,24 +56,13 @@ def _headline(profile_id: str, found: Found) -> str:
     )
 
 
-def _table(found: Found) -> Table:
+def _stages_table(found: Found) -> Table:
+    def cells(message: StageChange) -> tuple[str, str, str]:
+        move = f"{escape(message.from_stage or '(new)')} → {escape(message.to_stage)}"
+        return move, _length(message.seconds_in_previous), _reason(message)
+
     standing = {change.revision for change in found.history.changes}
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("rev", "at", "", "stage", "after", "because"):
-        table.add_column(column, no_wrap=column in {"rev", "at"})
-    for message in found.messages:
-        is_news = message.kind == "entered"
-        style = "" if message.revision in standing else ("dim strike" if is_news else "red")
-        table.add_row(
-            str(message.revision),
-            _when(message.entered_at),
-            "→" if is_news else "✗",
-            f"{escape(message.from_stage or '(new)')} → {escape(message.to_stage)}" + ("" if is_news else " retracted"),
-            _length(message.seconds_in_previous),
-            _reason(message),
-            style=style,
-        )
-    return table
+    return _table(("stage", "after"), found.messages, standing, cells)
 
 
 def _risk_headline(found: Found) -> str:
@@ -84,20 +77,35 @@ def _risk_headline(found: Found) -> str:
 
 
 def _risk_table(found: Found) -> Table:
+    def cells(message: ChurnRiskChange) -> tuple[str, str, str]:
+        why = _risk_reason(message) if message.kind == "entered" else escape(message.because.text)
+        return f"{message.previous_band or '(new)'} → {message.band}", f"{message.probability:.0%}", why
+
     standing = {change.revision for change in found.risk_history.changes}
+    return _table(("band", "risk"), found.risks, standing, cells)
+
+
+def _table(
+    columns: tuple[str, str],
+    messages: Sequence[Message],
+    standing: set[int],
+    cells: Callable[[Message], tuple[str, str, str]],
+) -> Table:
+    """One row per message: the revisions in `standing` hold, the others do not; `cells` are move, number, why."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("rev", "at", "", "band", "risk", "because"):
+    for column in ("rev", "at", "", *columns, "because"):
         table.add_column(column, no_wrap=column in {"rev", "at"})
-    for message in found.risks:
+    for message in messages:
         is_news = message.kind == "entered"
         style = "" if message.revision in standing else ("dim strike" if is_news else "red")
+        move, number, why = cells(message)
         table.add_row(
             str(message.revision),
             _when(message.entered_at),
             "→" if is_news else "✗",
-            f"{message.previous_band or '(new)'} → {message.band}" + ("" if is_news else " retracted"),
-            f"{message.probability:.0%}",
-            _risk_reason(message) if is_news else escape(message.because.text),
+            move + ("" if is_news else " retracted"),
+            number,
+            why,
             style=style,
         )
     return table
