@@ -41,14 +41,7 @@ def encode_stage_change(change: StageChanged) -> bytes:
 
 def stage_change_headers(change: StageChanged, source: bytes) -> Headers:
     """CloudEvents headers; `ce_id` names the message, so it is unique within `source`."""
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_type", STAGE_CHANGE_TYPE),
-        ("ce_source", source),
-        ("ce_id", f"stage/{change.profile_id}/{change.revision}".encode()),
-        ("ce_time", rfc3339(change.entered_at).encode()),
-        ("content-type", b"application/json"),
-    ]
+    return _headers(STAGE_CHANGE_TYPE, source, f"stage/{change.profile_id}/{change.revision}", change.entered_at)
 
 
 def encode_risk_change(change: RiskChanged) -> bytes:
@@ -90,14 +83,7 @@ def encode_risk_change(change: RiskChanged) -> bytes:
 
 def risk_change_headers(change: RiskChanged, source: bytes) -> Headers:
     """CloudEvents headers; `ce_id` names the message, so it is unique within `source`."""
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_type", RISK_CHANGE_TYPE),
-        ("ce_source", source),
-        ("ce_id", f"risk/{change.profile_id}/{change.revision}".encode()),
-        ("ce_time", rfc3339(change.entered_at).encode()),
-        ("content-type", b"application/json"),
-    ]
+    return _headers(RISK_CHANGE_TYPE, source, f"risk/{change.profile_id}/{change.revision}", change.entered_at)
 
 
 def encode_profile(view: ProfileChanged) -> bytes:
@@ -127,3 +113,14 @@ def _current_risk(risk: CurrentRisk) -> dict[str, Any]:
         "revision": risk.revision,
         "model": {"name": risk.model, "version": risk.model_version},
     }
+
+
+def _headers(type_: bytes, source: bytes, id_: str, at: int) -> Headers:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", type_),
+        ("ce_source", source),
+        ("ce_id", id_.encode()),
+        ("ce_time", rfc3339(at).encode()),
+        ("content-type", b"application/json"),
+    ]
