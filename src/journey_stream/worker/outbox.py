@@ -19,7 +19,7 @@ from journey_stream.events.wire import (
     risk_change_headers,
     stage_change_headers,
 )
-from journey_stream.worker.batch import Batch, Caused, CausedRisk
+from journey_stream.worker.batch import Batch, Caused, CausedRisk, LogRecord
 from journey_stream.worker.changelog import KEY, Position, encode_position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
@@ -101,8 +101,7 @@ class Outbox:
 
     def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
         change = caused.change
-        headers: list[Header] = [*stage_change_headers(change, self._source)]
-        headers += [header for header in caused.record.headers if header[0] == "traceparent"][:1]
+        headers = [*stage_change_headers(change, self._source), *_trace_of(caused.record)]
         message = Message(change.profile_id.encode(), encode_stage_change(change), headers)
         if len(message.value or b"") + 10_000 < self._bytes_max or message_bytes(message) <= self._bytes_max:
             return message
@@ -116,8 +115,7 @@ class Outbox:
     def _risk_change(self, caused: CausedRisk) -> Message:
         # One touchpoint for each part of the score, whose ids are short: always far below any topic's limit.
         change = caused.change
-        headers: list[Header] = [*risk_change_headers(change, self._source)]
-        headers += [header for header in caused.record.headers if header[0] == "traceparent"][:1]
+        headers = [*risk_change_headers(change, self._source), *_trace_of(caused.record)]
         return Message(change.profile_id.encode(), encode_risk_change(change), headers)
 
     def _too_large(self, caused: Caused, kept: int) -> DeadLetter:
@@ -130,6 +128,10 @@ class Outbox:
             source, key, value = original
         key = change.profile_id.encode() if key is None else key
         return DeadLetter(Reason.OUTPUT_TOO_LARGE, detail, "task", source, record.timestamp, key, value, record.headers)
+
+
+def _trace_of(record: LogRecord) -> list[Header]:
+    return [header for header in record.headers if header[0] == "traceparent"][:1]
 
 
 def dead_letter_message(letter: DeadLetter, bytes_max: int) -> Message:
