@@ -31,6 +31,8 @@ class TaskProducer:
         self._partition = partition
         self._seconds_max = settings.transaction_timeout_ms / 1000
         self._producer: AIOKafkaProducer | None = None
+        self._ended: asyncio.Future[None] | None = None
+        """How aiokafka says the transaction at hand ended."""
 
     async def open(self) -> None:
         """Fence the former owner. Raises KafkaError, or TimeoutError when the broker does not answer."""
@@ -53,6 +55,9 @@ class TaskProducer:
         except ProducerFenced as error:
             raise Fenced(f"task {self._partition} was taken over") from error
         except (KafkaError, IllegalOperation, TimeoutError, AssertionError, OSError) as error:
+            refusal = self._refusal()
+            if refusal is not None:
+                raise refusal from error
             # A producer that was fenced between two steps says only that the second is not possible now.
             fatal = self._fatal_error()
             if isinstance(fatal, ProducerFenced):
@@ -74,9 +79,21 @@ class TaskProducer:
     async def _commit(self, producer: AIOKafkaProducer, messages: Mapping[str, Sequence[Row]]) -> None:
         built = {topic: build(producer.create_batch, queue) for topic, queue in messages.items()}
         await producer.begin_transaction()
+        self._ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001 - nothing public tells it
         # aiokafka commits even if a batch of the transaction has failed: all of them have to be acknowledged first.
         await send_batches(producer, [(topic, self._partition, batches) for topic, batches in built.items()])
         await producer.commit_transaction()
+
+    def _refusal(self) -> BaseException | None:
+        """Why the broker refused a topic of the transaction.
+
+        It then refuses what is written to the others too, for being in no transaction, and which answer comes first is
+        chance. The transaction itself ends with what came before all of them.
+        """
+        if self._ended is None or not self._ended.done() or self._ended.cancelled():
+            return None
+        error = self._ended.exception()
+        return error if isinstance(error, PERMISSION_ERRORS) else None
 
     def _fatal_error(self) -> BaseException | None:
         sender = self._producer and self._producer._sender.sender_task  # noqa: SLF001 - nothing public tells it
@@ -94,7 +111,9 @@ async def send_batches(producer: AIOKafkaProducer, queues: Sequence[tuple[str, i
                     sent.append(await producer.send_batch(batches[turn], topic, partition=partition))
     except Exception:
         for future in sent:
-            future.cancel()
+            # What has failed already failed for the same reason.
+            if not future.cancel() and not future.cancelled():
+                future.exception()
         raise
     for result in await asyncio.gather(*sent, return_exceptions=True):
         if isinstance(result, BaseException):
