@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from journey_stream.events.reasons import Reason
+from journey_stream.events.records import Message
 
 Cause = Literal["touchpoint", "timer", "identity", "model", "erasure"]
 
@@ -88,6 +89,33 @@ class ProfileChanged(NamedTuple):
     model: str
     model_version: int
     risk: CurrentRisk | None = None
+    identifiers: tuple[str, ...] = ()
+
+
+class ProfileGone(NamedTuple):
+    """A profile that has nothing of its own left: its view on journey.profiles is deleted."""
+
+    profile_id: str
+    revision: int
+
+
+class IdentityChanged(NamedTuple):
+    """One message of journey.identity-changes, about the identifier `profile_id`; instants in ms since the epoch.
+
+    `parent` is the higher identifier in question (none for `shared` and `blocked`), `at` the instant from which it
+    holds. `merged_into` is the parent if nothing of the profile's own is left.
+    """
+
+    identity_id: str
+    kind: Literal["linked", "unlinked", "shared", "blocked"]
+    profile_id: str
+    revision: int
+    parent: str | None
+    at: int
+    reason: Literal["observed", "manual", "too_many_customers", "too_many_parents"]
+    text: str
+    evidence: tuple[str, ...]
+    merged_into: str | None
 
 
 class Rejected(NamedTuple):
@@ -101,4 +129,10 @@ class Rejected(NamedTuple):
     displaced: bytes | None = None
 
 
-Decision = StageChanged | RiskChanged | ProfileChanged | Rejected
+class Forward(NamedTuple):
+    """To be appended to the log, for the task that has the identifier `message.profile_id`, in the same transaction."""
+
+    message: Message
+
+
+Decision = StageChanged | RiskChanged | ProfileChanged | ProfileGone | IdentityChanged | Forward | Rejected

@@ -12,28 +12,44 @@ from journey_stream.events.admission import Admitted
 from journey_stream.events.body import Body
 from journey_stream.events.records import (
     AsOf,
+    Attach,
+    Block,
     Content,
+    Deliver,
+    Link,
+    Message,
     Record,
+    Retract,
     Source,
     Tick,
     TouchpointRecord,
+    Unlink,
     Unreadable,
     decode_envelope,
+    decode_message,
     decode_original,
 )
 
 __all__ = [
     "AsOf",
+    "Attach",
+    "Block",
     "Content",
+    "Deliver",
+    "Link",
+    "Message",
     "Record",
+    "Retract",
     "Source",
     "Tick",
     "TouchpointRecord",
+    "Unlink",
     "Unreadable",
     "decode",
     "decode_touchpoint",
     "encode_as_of",
     "encode_from",
+    "encode_message",
     "encode_tick",
     "encode_touchpoint",
     "original_of",
@@ -45,6 +61,7 @@ _BEFORE_TOUCHPOINT = b'"touchpoint":'
 
 
 _quote = msgspec.json.encode
+_encode: Final = msgspec.json.Encoder().encode
 _decode_envelope: Final = decode_envelope  # a name that compiled code need not look up
 
 
@@ -76,6 +93,12 @@ def encode_as_of(at: int) -> bytes:
     return b'{"kind":"as_of","at":%d}' % at
 
 
+def encode_message(message: Message) -> bytes:
+    """The log value of what is said of an identifier; the key of the record is `message.profile_id`."""
+    # Key and timestamp go with the record, and what has its default value is not written.
+    return _encode(msgspec.structs.replace(message, profile_id="", arrived_at=0))
+
+
 def decode_touchpoint(key: bytes | None, value: bytes | None) -> tuple[str, int, Body] | None:
     """Profile id, instant (ms) and body of a logged touchpoint; None for any other record, which `decode` explains."""
     if key is None:
@@ -95,13 +118,21 @@ def decode(key: bytes | None, timestamp_ms: int, value: bytes | None) -> Record 
         body = envelope.touchpoint
         if body is not None and key is not None:
             return _touchpoint(key.decode(), timestamp_ms, envelope.at, body)
+        if key is not None and envelope.kind in _MESSAGES:
+            message: Message = decode_message(value or b"")
+            message.profile_id, message.arrived_at = key.decode(), timestamp_ms
+            return message
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return Unreadable(str(error))
     if envelope.kind == "tick":
         return Tick(envelope.at)
     if envelope.kind == "as_of":
         return AsOf(envelope.at)
-    return Unreadable(f"kind {envelope.kind!r} with{'' if key else 'out'} a key; expected touchpoint, tick or as_of")
+    return Unreadable(f"kind {envelope.kind!r} with{'' if key else 'out'} a key; expected one of {_KINDS}")
+
+
+_MESSAGES: Final = frozenset({"link", "unlink", "block", "deliver", "retract", "attach"})
+_KINDS: Final = ", ".join(["touchpoint", "tick", "as_of", *sorted(_MESSAGES)])
 
 
 def original_of(value: bytes | None) -> tuple[Source, bytes | None, bytes] | None:

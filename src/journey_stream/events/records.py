@@ -7,6 +7,9 @@ import msgspec
 from journey_stream.events.body import Body
 from journey_stream.events.times import MS_MAX, MS_MIN
 
+Instant = Annotated[int, msgspec.Meta(ge=MS_MIN, le=MS_MAX)]
+"""In ms. A clock that a stray record had set beyond the year 9999 could never be written as a date again."""
+
 
 class Source(NamedTuple):
     """Where a touchpoint came from."""
@@ -43,27 +46,114 @@ class AsOf(msgspec.Struct, frozen=True, gc=False):
     at: int
 
 
+class Link(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="link"):
+    """An observation: at `at` (ms) the identifier `profile_id` was seen together with a higher one, `parent`.
+
+    `event_id` names what showed it: a touchpoint, or an operation by hand (`manual`), of which `by` and `why` tell more.
+    """
+
+    profile_id: str = ""
+    arrived_at: int = 0
+    at: Instant
+    parent: str
+    event_id: str
+    manual: bool = False
+    by: str = ""
+    why: str = ""
+
+
+class Unlink(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="unlink"):
+    """An operation by hand: up to `at` (ms), and from `since` on, the identifier `profile_id` was not `parent`.
+
+    Without `since` it never was.
+    """
+
+    profile_id: str = ""
+    arrived_at: int = 0
+    at: Instant
+    parent: str
+    event_id: str
+    since: Instant | None = None
+    by: str = ""
+    why: str = ""
+
+
+class Block(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="block"):
+    """An operation by hand: the identifier `profile_id` identifies nobody."""
+
+    profile_id: str = ""
+    arrived_at: int = 0
+    at: Instant
+    event_id: str
+    by: str = ""
+    why: str = ""
+
+
+class Deliver(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="deliver"):
+    """A touchpoint of the identifier `via`, passed on to the higher one that it belongs to, `profile_id`.
+
+    `admitted_at` (ms) is when it reached the log. `moved` says that it was somewhere else before.
+    """
+
+    profile_id: str = ""
+    arrived_at: int = 0
+    at: Instant
+    admitted_at: Instant
+    via: str
+    event_id: str
+    channel: str
+    type: str
+    facts: dict[str, str | int | float | bool | None] | None = None
+    moved: bool = False
+
+
+class Retract(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="retract"):
+    """The opposite of the `Deliver` with the same content."""
+
+    profile_id: str = ""
+    arrived_at: int = 0
+    at: Instant
+    via: str
+    event_id: str
+    channel: str
+    type: str
+    facts: dict[str, str | int | float | bool | None] | None = None
+
+
+class Attach(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="attach"):
+    """The identifier `child` is linked to `profile_id` by at least one observation in force; or, if `gone`, no more."""
+
+    profile_id: str = ""
+    arrived_at: int = 0
+    at: Instant
+    child: str
+    gone: bool = False
+
+
+Message = Link | Unlink | Block | Deliver | Retract | Attach
+"""What is said of identifiers: by routers, by people, and by tasks to one another.
+
+`profile_id` is the record's key and `arrived_at` its timestamp: neither is written into the value.
+"""
+
+
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
     """A record that no router wrote."""
 
     detail: str
 
 
-Record = TouchpointRecord | Tick | AsOf
+Record = TouchpointRecord | Tick | AsOf | Message
 
 Content = TouchpointRecord | Body
 """What rules read of a touchpoint. In a `Body`, an integer stands for its digits where the contract says text."""
-
-
-# A clock that a stray record had set beyond the year 9999 could never be written as a date again.
-_Instant = Annotated[int, msgspec.Meta(ge=MS_MIN, le=MS_MAX)]
 
 
 class Envelope(msgspec.Struct, gc=False):
     """The value of a log record, as far as a task reads it."""
 
     kind: str
-    at: _Instant
+    at: Instant
     touchpoint: Body | None = None
 
 
@@ -76,4 +166,5 @@ class Original(msgspec.Struct):
 
 
 decode_envelope = msgspec.json.Decoder(Envelope).decode
+decode_message = msgspec.json.Decoder(Message).decode
 decode_original = msgspec.json.Decoder(Original).decode

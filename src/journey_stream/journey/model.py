@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from journey_stream.events.identifiers import RANKS
+from journey_stream.events.times import DAY_MS
 from journey_stream.journey.durations import format_duration
 
 ANY = "any"
@@ -136,6 +138,21 @@ class Moves:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """How identifiers become one customer; `ranks` are their types, the one that identifies best first.
+
+    A touchpoint before the first link of its identifier follows that link if it lies within `look_back_ms` before it.
+    An identifier linked to more than `customers_max` identifiers of the highest type, or to more than `parents_max` of
+    any, is shared from the first link too many on: what it alone names afterwards belongs to nobody.
+    """
+
+    ranks: tuple[str, ...] = RANKS
+    look_back_ms: int = 30 * DAY_MS
+    customers_max: int = 3
+    parents_max: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A whole journey model. Rules are in the order of priority: the first that fires wins."""
 
@@ -147,6 +164,8 @@ class Model:
     rules: tuple[Rule, ...]
     inactivity: tuple[Inactivity, ...] = ()
     moves: Moves = Moves()
+    identity: Identity | None = None
+    """None: a touchpoint belongs to its highest identifier, and nothing links one to another."""
     fingerprint: str = field(init=False)
     """SHA-256 of all that decides who is where and when; meanings, descriptions and texts may change freely."""
 
@@ -183,7 +202,7 @@ class Model:
 
 def _behaviour(model: Model) -> list[Any]:
     """Everything that decides a move, as plain lists; a set is sorted, what only people read is left out."""
-    return [
+    behaviour: list[Any] = [
         [model.name, model.version],
         [[stage.id, stage.settle_ms] for stage in model.stages],
         [
@@ -203,6 +222,11 @@ def _behaviour(model: Model) -> list[Any]:
         ],
         [model.moves.forward, model.moves.back, model.moves.win_back],
     ]
+    identity = model.identity
+    if identity is not None:
+        bounds = [identity.look_back_ms, identity.customers_max, identity.parents_max]
+        behaviour.append([list(identity.ranks), *bounds])
+    return behaviour
 
 
 def _sorted(values: Iterable[Any] | None) -> list[Any] | None:

@@ -142,7 +142,7 @@ class Processor:
                 batch.views[decision.profile_id] = decision
             elif isinstance(decision, RiskChanged):
                 batch.risks.append(CausedRisk(decision, record))
-            else:
+            elif isinstance(decision, Rejected):
                 batch.dead_letters.append(self._rejected(record, decision))
 
     def finish(self) -> Batch:
