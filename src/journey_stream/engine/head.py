@@ -13,8 +13,11 @@ CHECKPOINT: Final = 0
 RISK: Final = (1 << 32) - 1
 """Number of the part that holds what is kept for churn risk."""
 
+LINKS: Final = (1 << 32) - 2
+"""Number of the part that holds what is known of other identifiers."""
+
 HeadRow = tuple[
-    int, int, int, int, int, int, str, int, int, str, int, bool, int, int,
+    int, int, int, int, int, int, str, int, int, str, int, bool, int, int, bool,
     StandingRow, int, bytes, bytes, list[int],
 ]  # fmt: skip
 """The fields of a head in the order in which it is packed."""
@@ -28,7 +31,7 @@ class Head:
     (`last_at`, `last_id`). `parts`: numbers of the parts that hold the others, oldest first. `folds_at`: when the clock
     lets the oldest part fold into the checkpoint, which ends at (`folded_at`, `folded_id`). `generation` counts the
     parameters of churn risk that the partition has seen, up to those that this profile was scored with, and silence
-    changes nothing about that before `risk_quiet_until`.
+    changes nothing about that before `risk_quiet_until`. `routes`: touchpoints may belong to another identifier.
     """
 
     __slots__ = (
@@ -48,6 +51,7 @@ class Head:
         "published",
         "revision",
         "risk_quiet_until",
+        "routes",
         "standing",
         "tail",
         "tail_count",
@@ -57,7 +61,7 @@ class Head:
         if row is None:
             new = Standing().row()
             first = (NEVER, 0, 0, 0, 0, LONG_AGO, "", NEVER, LONG_AGO, "", CHECKPOINT + 1, False)
-            row = (*first, 0, NEVER, new, 0, b"", b"", [])
+            row = (*first, 0, NEVER, False, new, 0, b"", b"", [])
         (
             self.armed,
             self.revision,
@@ -73,6 +77,7 @@ class Head:
             self.overflow,
             self.generation,
             self.risk_quiet_until,
+            self.routes,
             standing,
             self.tail_count,
             self.tail,
@@ -98,6 +103,7 @@ class Head:
             self.overflow,
             self.generation,
             self.risk_quiet_until,
+            self.routes,
             self.standing.row(),
             self.tail_count,
             self.tail,

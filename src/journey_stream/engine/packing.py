@@ -19,8 +19,21 @@ _decode_changes: Final = msgspec.msgpack.Decoder(list[Change]).decode
 
 
 def pack_touch(at: int, event_id: str, channel: str, type_: str, facts: Facts | None) -> bytes:
-    """One touchpoint packed, as a run holds it."""
+    """One touchpoint that came from a source packed, as a run holds it."""
     return encode((at, event_id, channel, type_, facts))
+
+
+def pack_touches(touches: Iterable[Touch]) -> bytes:
+    """The run of these touchpoints."""
+    # The last field, which nearly none has, is left out where it is None.
+    return b"".join(
+        [
+            encode(touch)
+            if touch.via is not None
+            else pack_touch(touch.at, touch.id, touch.channel, touch.type, touch.facts)
+            for touch in touches
+        ]
+    )
 
 
 def unpack_touches(count: int, run: bytes) -> list[Touch]:
@@ -40,7 +53,7 @@ def pack(values: Iterable[msgspec.Struct]) -> bytes:
 
 def winner_key(touch: Touch) -> tuple[int, bytes]:
     """Of several contents under one event_id, the smallest of these wins, whatever the order of arrival."""
-    return touch.at, encode(touch)
+    return touch.at, pack_touch(touch.at, touch.id, touch.channel, touch.type, touch.facts)
 
 
 def describe(touch: Touch) -> bytes:

@@ -11,8 +11,9 @@ from heapq import heapify, heappop, heappush
 from zlib import crc32
 
 from journey_stream.churn.score import Scorer
+from journey_stream.engine.actor import Actor
 from journey_stream.engine.fold import step
-from journey_stream.engine.head import CHECKPOINT, RISK, decode_row, scheduled
+from journey_stream.engine.head import CHECKPOINT, LINKS, RISK, decode_row, scheduled
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.meta import STATE_FORMAT, Meta, decode_meta, format_of
 from journey_stream.engine.packing import encode
@@ -23,7 +24,17 @@ from journey_stream.engine.publication import Counters
 from journey_stream.engine.touches import LONG_AGO, NEVER, Change
 from journey_stream.events.decisions import Decision, Rejected
 from journey_stream.events.reasons import Reason
-from journey_stream.events.records import AsOf, Content, Record, TouchpointRecord
+from journey_stream.events.records import (
+    AsOf,
+    Block,
+    Content,
+    Link,
+    Message,
+    Record,
+    Tick,
+    TouchpointRecord,
+    Unlink,
+)
 from journey_stream.events.times import DAY_MS, HOUR_MS, rfc3339
 from journey_stream.journey.model import Model
 
@@ -88,6 +99,8 @@ class Partition:
         """Decide what one record of the log changes. The decisions are to be published in this order."""
         if isinstance(record, TouchpointRecord):
             return list(self.touchpoint(record.profile_id, record.arrived_at, record.occurred_at, record))
+        if not isinstance(record, (Tick, AsOf)):
+            return self._hear(record)
         decisions = self.time(record.at)
         if isinstance(record, AsOf):
             while self._next_timer <= self.clock:
@@ -112,6 +125,39 @@ class Partition:
         if rescored:
             decisions = [*rescored, *decisions]
         return decisions if clock < self._next_timer else [*decisions, *self._ring_timers(RESCORED_BY_TOUCHPOINT)]
+
+    def _hear(self, message: Message) -> list[Decision]:
+        """`apply` for what is said of an identifier."""
+        profile_id = message.profile_id
+        decisions: list[Decision] = []
+        if self._to_rescore:
+            decisions += self._rescore(profile_id, self.clock)
+        clock = self.clock = max(self.clock, message.arrived_at)
+        ranking = self._context.ranking
+        if ranking is None:
+            return [*decisions, Rejected(Reason.UNREADABLE_LOG_RECORD, "a message about identity, which is off")]
+        rejected = self._refused(message) if isinstance(message, (Link, Unlink, Block)) else None
+        if rejected is not None:
+            return [*decisions, rejected]
+        actor = self._profile(profile_id)
+        assert isinstance(actor, Actor)
+        decisions += actor.hear(message, clock)
+        due = actor.next_due()
+        if due < actor.head.armed:
+            actor.head.armed = due
+            self._arm(due, profile_id)
+        return decisions if clock < self._next_timer else [*decisions, *self._ring_timers(RESCORED_BY_TOUCHPOINT)]
+
+    def _refused(self, message: Link | Unlink | Block) -> Rejected | None:
+        """Links are admitted like the touchpoints that show them."""
+        at = message.at
+        if isinstance(message, Link) and message.decided_at is not None:
+            at = message.decided_at
+        if message.arrived_at - at > self._lateness_ms:
+            return Rejected(Reason.TOO_LATE, _too_late(at, message.arrived_at, self._lateness_ms))
+        if at - message.arrived_at > self._skew_ms:
+            return Rejected(Reason.FROM_THE_FUTURE, _from_the_future(at, message.arrived_at))
+        return None
 
     def time(self, at: int) -> list[Decision]:
         """`apply` for a record that only says how late it is (ms). What it leaves undone is still due afterwards."""
@@ -178,8 +224,8 @@ class Partition:
             key, head = profile_id.encode(), head_of(packed)
             yield b"h" + key, head
             if isinstance(packed, tuple):
-                _, parts, checkpoint, _, risk = packed
-                for number, one in ((CHECKPOINT, checkpoint), (RISK, risk)):
+                _, parts, checkpoint, _, risk, links = packed
+                for number, one in ((CHECKPOINT, checkpoint), (RISK, risk), (LINKS, links)):
                     if one is not None:
                         yield _part_key(key, number), one
                 for number, part in zip(decode_row(head)[-1], parts, strict=True):
@@ -192,20 +238,25 @@ class Partition:
         How a timeline is cut into parts, and how much of it happens to be folded, is evened out: everything older than
         the holding time is folded. Nothing may wait in `drain_state`.
         """
-        horizon = self.clock - self.limits.holding_ms
+        horizon = self.clock - self._context.holding_ms
         for profile_id, packed in sorted(self._profiles.items()):
-            profile = Profile(profile_id, at_rest(packed), self._context)
+            profile = self._make(profile_id, at_rest(packed))
+            links = profile.canonical_links(self.clock) if isinstance(profile, Actor) else None
             checkpoint = profile.checkpoint()
             final: list[Change] = []
             touches = list(profile.touches())
-            folding = [touch for touch in touches if touch.at < horizon]
+            folding = profile.own_of([touch for touch in touches if touch.at < horizon])
+            held = [encode(touch) for touch in touches if touch.at >= horizon]
             for touch in folding:
                 step(self.plan, checkpoint, touch, final)
             head = profile.head
             standings = [[s.stage, s.peak, s.entered_at, sorted(s.memory.items())] for s in (checkpoint, head.standing)]
             track = profile.risk_track()
             risk = None if track is None else track.canonical(folding)
-            yield profile_id, encode([standings, touches[len(folding) :], profile.history()[len(final) :], risk])
+            if not held and links is None and head.standing.entered_at == LONG_AGO and not head.standing.memory:
+                continue  # everything that it had has gone elsewhere
+            state = [standings, held, profile.history()[len(final) :], risk]
+            yield profile_id, encode(state if links is None else [*state, links])
 
     def state_hash(self) -> str:
         """SHA-256 over `canonical`, in hex."""
@@ -316,9 +367,13 @@ class Partition:
         found = self._profiles.get(profile_id)
         if isinstance(found, Profile):
             return found
-        profile = self._profiles[profile_id] = Profile(profile_id, found, self._context)
+        profile = self._profiles[profile_id] = self._make(profile_id, found)
         self._at_work.append(profile)
         return profile
+
+    def _make(self, profile_id: str, packed: Packed | None) -> Profile:
+        context = self._context
+        return Profile(profile_id, packed, context) if context.ranking is None else Actor(profile_id, packed, context)
 
     def _pack(self, profile: Profile, records: list[tuple[bytes, bytes | None]]) -> Packed:
         packed = profile.pack()
@@ -344,7 +399,8 @@ class Partition:
             )
         if not loose:
             return head
-        return head, tuple([loose[number] for number in numbers]), loose.get(CHECKPOINT), None, loose.get(RISK)
+        parts = tuple([loose[number] for number in numbers])
+        return head, parts, loose.get(CHECKPOINT), None, loose.get(RISK), loose.get(LINKS)
 
     def _meta(self) -> bytes:
         model = self.plan.model

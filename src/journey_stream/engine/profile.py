@@ -1,11 +1,12 @@
 """One customer: a timeline, the standing folded from it, and what was published about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from journey_stream.engine.difference import difference
 from journey_stream.engine.fold import fall_silent, react, step
 from journey_stream.engine.head import Head, decode_row
 from journey_stream.engine.limits import Limits
+from journey_stream.engine.links import Ranking
 from journey_stream.engine.packing import describe, encode, pack, pack_touch, unpack_changes, winner_key
 from journey_stream.engine.plan import Plan, Reaction
 from journey_stream.engine.publication import Publisher
@@ -16,6 +17,7 @@ from journey_stream.engine.timeline import Timeline, mark_of
 from journey_stream.engine.touches import LONG_AGO, Change, Facts, Touch
 from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, Rejected
 from journey_stream.events.reasons import Reason
+from journey_stream.events.times import HOUR_MS
 
 HISTORY_BYTES_MAX = 128 * 1024
 """The head holds the changes that may still be corrected, and no state record may outgrow the broker's limit."""
@@ -37,6 +39,7 @@ class Context:
         "other_facts_until",
         "plan",
         "publisher",
+        "ranking",
         "risks",
         "touchpoints_max",
     )
@@ -45,7 +48,16 @@ class Context:
         self.plan = plan
         self.lateness_ms = limits.lateness_ms
         self.touchpoints_max = limits.touchpoints_max
+        self.ranking: Ranking | None = None
         self.holding_ms = limits.holding_ms
+        identity = plan.model.identity
+        if identity is not None:
+            self.ranking = Ranking(identity, limits.lateness_ms)
+            # A link may move a touchpoint that happened a look-back before it, and a message that another one causes
+            # may come later than that one by an allowance for each step between two identifiers. A link counts from
+            # the start of its hour.
+            longest = max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS
+            self.holding_ms = limits.lateness_ms + longest + limits.allowance_ms * len(identity.ranks)
         self.publisher = Publisher(plan)
         self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer)
         self.generation = 0
@@ -53,12 +65,14 @@ class Context:
         self.other_facts_until = LONG_AGO
 
 
-Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None, bytes | None]
-"""How a profile lies in memory: its packed head; or head, parts, checkpoint, index and risk, where there are any."""
+Packed = bytes | tuple[bytes, tuple[bytes, ...], bytes | None, str | None, bytes | None, bytes | None]
+"""How a profile lies in memory: its packed head; or head, parts, checkpoint, index, risk, links."""
 
 
 class Profile(Timeline):
     """A profile unpacked for work.
+
+    All that it holds is its own here; `Actor` knows of touchpoints that belong elsewhere.
 
     `changed` says whether it has to be packed again; `packed` is what it was unpacked from, None for a new one.
     """
@@ -67,18 +81,34 @@ class Profile(Timeline):
 
     def __init__(self, profile_id: str, packed: Packed | None, context: Context) -> None:
         if packed is None:
-            super().__init__(Head(), [], None, None, None, context.holding_ms)
+            super().__init__(Head(), [], None, None, None, None, context.holding_ms)
             self.head.generation = context.generation
         elif isinstance(packed, bytes):
-            super().__init__(Head(decode_row(packed)), [], None, None, None, context.holding_ms)
+            super().__init__(Head(decode_row(packed)), [], None, None, None, None, context.holding_ms)
         else:
-            head, parts, checkpoint, index, risk = packed
-            super().__init__(Head(decode_row(head)), list(parts), checkpoint, index, risk, context.holding_ms)
+            head, parts, checkpoint, index, risk, links = packed
+            super().__init__(Head(decode_row(head)), list(parts), checkpoint, index, risk, links, context.holding_ms)
         self.id = profile_id
         self.context = context
         self.packed = packed
         self.changed = False
         self._track: RiskTrack | None = None
+
+    def own(self) -> Iterator[Touch]:
+        """The touchpoints that this profile's history is made of, in order."""
+        return self.touches()
+
+    def own_of(self, touches: list[Touch]) -> list[Touch]:
+        """Those of these touchpoints that are part of its history."""
+        return touches
+
+    def last_at(self) -> int:
+        """When the last touchpoint of its own happened (ms)."""
+        return self.head.last_at
+
+    def children(self) -> tuple[str, ...]:
+        """The lower identifiers that are linked to this one."""
+        return ()
 
     def add(
         self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, arrived_at: int, clock: int
@@ -86,7 +116,7 @@ class Profile(Timeline):
         """Put a touchpoint into the history and decide what to publish about it."""
         head = self.head
         if clock >= head.folds_at:
-            return [*self._fold_expired(clock), *self.add(reaction, at, event_id, facts, arrived_at, clock)]
+            return [*self.fold_expired(clock), *self.add(reaction, at, event_id, facts, arrived_at, clock)]
         mark = ""
         if head.held:
             if self.parts:
@@ -94,26 +124,44 @@ class Profile(Timeline):
             # What happened longer ago may be folded, or not: to be asked about it would make chance decide.
             held = self.find(event_id, mark, arrived_at - self.context.lateness_ms)
             if held is not None:
-                return self._meet_again(held, Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+                return self.meet_again(held, Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+        return self.take(reaction, at, event_id, mark, facts, None, clock)
+
+    def take(
+        self,
+        reaction: Reaction,
+        at: int,
+        event_id: str,
+        mark: str,
+        facts: Facts | None,
+        via: tuple[str, ...] | None,
+        clock: int,
+    ) -> Sequence[Decision]:
+        """Put a touchpoint that is new here, and its own, into the history."""
+        head = self.head
         standing = head.standing
         # A step does it when no touchpoint that was folded and no silence that was decided comes after.
         if at <= standing.silent_at or at < head.last_at or (at == head.last_at and event_id <= head.last_id):
-            return self._place(Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+            return self.place(Touch(at, event_id, reaction.channel, reaction.type, facts, via), clock)
         told: list[Decision] | None = None
         if reaction.concern is not None and (track := self.risk_track()) is not None:
             told = track.step(reaction.concern, at, event_id, facts)
             if told is None:
-                return self._place(Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
+                return self.place(Touch(at, event_id, reaction.channel, reaction.type, facts, via), clock)
             head.risk_quiet_until = track.quiet_until
         self.changed = True
         changes: list[Change] = []
         react(self.context.plan, reaction, standing, at, event_id, facts, changes)
-        self.append(at, event_id, mark, pack_touch(at, event_id, reaction.channel, reaction.type, facts))
+        if via is None:
+            packed = pack_touch(at, event_id, reaction.channel, reaction.type, facts)
+        else:
+            packed = encode(Touch(at, event_id, reaction.channel, reaction.type, facts, via))
+        self.append(at, event_id, mark, packed)
         decisions: Sequence[Decision] = self._tell(changes, clock) if changes else ()
         if told is not None:
             decisions = self._with_view(told, decisions, clock)
         if head.held > self.context.touchpoints_max or self._outgrown():
-            return [*decisions, *self._keep_within_bounds(clock)]
+            return [*decisions, *self.keep_within_bounds(clock)]
         return decisions
 
     def pack(self) -> Packed:
@@ -123,17 +171,17 @@ class Profile(Timeline):
             self.keep_risk(track.pack())
             track.changed = False
         head = encode(self.head.row())
-        if not self.parts and self.packed_checkpoint is None and self.packed_risk is None:
+        if self.packed_links is None and not self.parts and self.packed_checkpoint is None and self.packed_risk is None:
             return head
         before = self.packed
         parts = before[1] if self.touched is None and isinstance(before, tuple) else tuple(self.parts)
-        return head, parts, self.packed_checkpoint, self.index, self.packed_risk
+        return head, parts, self.packed_checkpoint, self.index, self.packed_risk, self.packed_links
 
     def ring(self, clock: int) -> list[Decision]:
         """The timer rang: decide what silence and settling have brought by `clock`."""
         head = self.head
         self.changed = True
-        told = self._fold_expired(clock) if clock >= head.folds_at else []
+        told = self.fold_expired(clock) if clock >= head.folds_at else []
         changes: list[Change] = []
         if clock >= head.standing.quiet_until:
             fall_silent(self.context.plan, head.standing, clock, changes, inclusive=True)
@@ -181,7 +229,7 @@ class Profile(Timeline):
         track = self.risk_track()
         if track is None:
             return ()
-        risks = track.rescore(self.touches(), at, clock, gap=gap)
+        risks = track.rescore(self.own(), at, clock, gap=gap)
         self.head.risk_quiet_until = track.quiet_until
         return self._with_view(risks, (), clock)
 
@@ -217,15 +265,16 @@ class Profile(Timeline):
         head.published += len(fresh)
         return publisher.news(self, fresh, clock)
 
-    def _place(self, touch: Touch, clock: int) -> list[Decision]:
+    def place(self, touch: Touch, clock: int) -> list[Decision]:
         """Put a late touchpoint where it belongs and fold again."""
         if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
-            return self._final()
+            return self.final()
         self.changed = True
         self.insert(touch)
-        return [*self._refold(clock, touch, None), *self._keep_within_bounds(clock)]
+        return [*self._refold(clock, touch, None), *self.keep_within_bounds(clock)]
 
-    def _final(self) -> list[Decision]:
+    def final(self) -> list[Decision]:
+        """What there is to say of a touchpoint whose place is folded already."""
         if self.head.overflow:
             why = "the profile is over its limit of touchpoints"
         else:
@@ -233,7 +282,8 @@ class Profile(Timeline):
             self.context.publisher.counters.beyond_allowance += 1
         return [Rejected(Reason.TOO_LATE, f"its place in the customer's history is final: {why}")]
 
-    def _meet_again(self, held: Touch, touch: Touch, clock: int) -> Sequence[Decision]:
+    def meet_again(self, held: Touch, touch: Touch, clock: int) -> Sequence[Decision]:
+        """Decide about a touchpoint whose event_id is held already."""
         kept, found = winner_key(held), winner_key(touch)  # packed, because to Python True and 1 are equal
         if kept == found:
             self.context.publisher.counters.duplicates += 1
@@ -247,29 +297,32 @@ class Profile(Timeline):
             self.insert(touch)
             return self._refold(clock, touch, held)
         if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
-            return self._final()
+            return self.final()
         if kept < found:
-            return [Rejected(Reason.CONFLICTING_DUPLICATE, _conflict(held, touch))]
+            return [Rejected(Reason.CONFLICTING_DUPLICATE, conflict(held, touch))]
         self.changed = True
         self.remove(held)
         self.insert(touch)
-        displaced = Rejected(Reason.CONFLICTING_DUPLICATE, _conflict(touch, held), describe(held))
+        displaced = Rejected(Reason.CONFLICTING_DUPLICATE, conflict(touch, held), describe(held))
         return [displaced, *self._refold(clock, touch, held)]
 
     def _refold(self, clock: int, came: Touch, went: Touch | None) -> Sequence[Decision]:
+        return self.refold(clock, risk=self.concerns_risk(came) or (went is not None and self.concerns_risk(went)))
+
+    def refold(self, clock: int, *, risk: bool) -> Sequence[Decision]:
         """Fold the whole timeline from the checkpoint on, and publish the difference to what was published.
 
-        If neither the touchpoint that came nor the one that went concerns churn risk, that is left alone.
+        Churn risk is left alone if none of the touchpoints that came or went concerns it.
         """
         risks: list[Decision] = []
-        if self._concerns_risk(came) or (went is not None and self._concerns_risk(went)):
-            track = self.risk_track()
-            if track is not None:
-                risks = track.refold(self.touches(), clock)
-                self.head.risk_quiet_until = track.quiet_until
+        track = self.risk_track() if risk else None
+        if track is not None:
+            risks = track.refold(self.own(), clock)
+            self.head.risk_quiet_until = track.quiet_until
         return self._with_view(risks, self._refold_stages(clock), clock)
 
-    def _concerns_risk(self, touch: Touch) -> bool:
+    def concerns_risk(self, touch: Touch) -> bool:
+        """Whether a score of churn risk depends on it."""
         return self.context.plan.reaction(touch.channel, touch.type).concern is not None
 
     def _refold_stages(self, clock: int) -> list[Decision]:
@@ -277,7 +330,7 @@ class Profile(Timeline):
         before = self.history()[: head.published]
         standing: Standing = self.checkpoint()
         history: list[Change] = []
-        for touch in self.touches():
+        for touch in self.own():
             step(self.context.plan, standing, touch, history)
         fall_silent(self.context.plan, standing, clock, history, inclusive=True)
         head.standing, head.history, head.changes = standing, pack(history), len(history)
@@ -288,7 +341,8 @@ class Profile(Timeline):
             return []
         return publisher.corrections(self, after, retracted, entered, clock)
 
-    def _keep_within_bounds(self, clock: int) -> list[Decision]:
+    def keep_within_bounds(self, clock: int) -> list[Decision]:
+        """Fold before the time what is more than a profile may hold."""
         head, most = self.head, self.context.touchpoints_max
         told: list[Decision] = []
         while head.parts and (head.held > most or self._outgrown()):
@@ -298,7 +352,8 @@ class Profile(Timeline):
             told += self._fold_oldest(clock)
         return told
 
-    def _fold_expired(self, clock: int) -> list[Decision]:
+    def fold_expired(self, clock: int) -> list[Decision]:
+        """Fold what nothing admissible can touch any more."""
         self.changed = True
         told: list[Decision] = []
         while clock >= self.head.folds_at:
@@ -310,11 +365,12 @@ class Profile(Timeline):
         head = self.head
         checkpoint = self.checkpoint()
         final: list[Change] = []
-        touches = self.pop_oldest_part()
+        popped = self.pop_oldest_part()
+        touches = self.own_of(popped)
         for touch in touches:
             step(self.context.plan, checkpoint, touch, final)
-        self.set_checkpoint(checkpoint, touches[-1])
-        if any(self._concerns_risk(touch) for touch in touches) and (track := self.risk_track()) is not None:
+        self.set_checkpoint(checkpoint, popped[-1])
+        if any(self.concerns_risk(touch) for touch in touches) and (track := self.risk_track()) is not None:
             track.fold(touches)
         if not final:
             return []
@@ -341,8 +397,8 @@ def bytes_of(packed: Packed) -> int:
     """The length of all state records of a profile together."""
     if isinstance(packed, bytes):
         return len(packed)
-    head, parts, checkpoint, _, risk = packed
-    return len(head) + sum(map(len, parts)) + len(checkpoint or b"") + len(risk or b"")
+    head, parts, checkpoint, _, risk, links = packed
+    return len(head) + sum(map(len, parts)) + len(checkpoint or b"") + len(risk or b"") + len(links or b"")
 
 
 def _may_be_equal(one: Touch, other: Touch) -> bool:
@@ -356,7 +412,8 @@ def _may_be_equal(one: Touch, other: Touch) -> bool:
     return all(name in more and encode(fact) == encode(more[name]) for name, fact in fewer.items())
 
 
-def _conflict(kept: Touch, lost: Touch) -> str:
+def conflict(kept: Touch, lost: Touch) -> str:
+    """What to say about two contents of one event_id."""
     return (
         f"event_id {kept.id!r} stands for two touchpoints: kept {kept.channel}/{kept.type} at {kept.at} ms, "
         f"dropped {lost.channel}/{lost.type} at {lost.at} ms; give every touchpoint an id of its own"

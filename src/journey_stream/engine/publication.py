@@ -9,7 +9,7 @@ from journey_stream.engine.head import Head
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import Change
-from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, StageChanged
+from journey_stream.events.decisions import Cause, CurrentRisk, Decision, ProfileChanged, StageChanged
 
 Kind = Literal["entered", "retracted"]
 _CHANGE_ID_BYTES = 16
@@ -30,6 +30,12 @@ class Subject(Protocol):
     def current_risk(self) -> CurrentRisk | None:
         """The band of churn risk that the customer is in."""
 
+    def children(self) -> tuple[str, ...]:
+        """The lower identifiers that are linked to this one."""
+
+    def last_at(self) -> int:
+        """When the last touchpoint of the profile's own happened (ms)."""
+
 
 @dataclass
 class Counters:
@@ -43,6 +49,8 @@ class Counters:
     rescored: int = 0
     beyond_allowance: int = 0
     overflows: int = 0
+    shared: int = 0
+    """Touchpoints that belong to nobody, because their identifier is shared."""
 
 
 class Publisher:
@@ -50,6 +58,8 @@ class Publisher:
 
     def __init__(self, plan: Plan) -> None:
         self.counters = Counters()
+        self.cause: Cause = "touchpoint"
+        """What the record that is being applied is; silence is told from it by the change itself."""
         self._plan = plan
         self._model = plan.model
         self._stages = [stage.id for stage in plan.model.stages]
@@ -119,7 +129,7 @@ class Publisher:
             change.at,
             change.since,
             current,
-            "timer" if silence and kind == "entered" else "touchpoint",
+            "timer" if silence and kind == "entered" else self.cause,
             rule,
             text,
             change.evidence,
@@ -148,12 +158,13 @@ class Publisher:
             entered_at=None if last is None else last.at,
             previous_stage=None if last is None or last.before < 0 else self._stages[last.before],
             rule=rule,
-            last_touchpoint_at=head.last_at,
+            last_touchpoint_at=profile.last_at(),
             updated_at=clock,
             overflow=head.overflow,
             model=self._model.name,
             model_version=self._model.version,
             risk=profile.current_risk(),
+            identifiers=profile.children(),
         )
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 from zlib import crc32
 
-from journey_stream.engine.head import CHECKPOINT, RISK, Head
-from journey_stream.engine.packing import pack, unpack_part, unpack_touches
+from journey_stream.engine.head import CHECKPOINT, LINKS, RISK, Head
+from journey_stream.engine.packing import pack_touches, unpack_part, unpack_touches
 from journey_stream.engine.standing import Standing, pack_standing, unpack_standing
 from journey_stream.engine.touches import NEVER, Touch
 
@@ -30,15 +30,25 @@ class Timeline:
     """The touchpoints of one profile, held for `holding_ms`.
 
     `parts` are the packed parts in the order of `head.parts`, their numbers; `packed_checkpoint` is None while nothing
-    has folded, `packed_risk` while nothing concerned churn risk. `touched` collects the numbers of what has to be
-    written, `grown` sums up how many bytes longer it is.
+    has folded, `packed_risk` while nothing concerned churn risk, `packed_links` while no other identifier is known.
+    `touched` collects the numbers of what has to be written, `grown` sums up how many bytes longer it is.
 
     `index` holds, once somebody has asked for it, one character for each touchpoint, in order: a hash of its id. It
     answers "never seen" for nearly every new touchpoint without a look into the parts. It is not stored, and there is
     none without parts: the tail is looked through quickly.
     """
 
-    __slots__ = ("grown", "head", "holding_ms", "index", "packed_checkpoint", "packed_risk", "parts", "touched")
+    __slots__ = (
+        "grown",
+        "head",
+        "holding_ms",
+        "index",
+        "packed_checkpoint",
+        "packed_links",
+        "packed_risk",
+        "parts",
+        "touched",
+    )
 
     def __init__(
         self,
@@ -47,6 +57,7 @@ class Timeline:
         packed_checkpoint: bytes | None,
         index: str | None,
         packed_risk: bytes | None,
+        packed_links: bytes | None,
         holding_ms: int,
     ) -> None:
         self.head = head
@@ -54,6 +65,7 @@ class Timeline:
         self.packed_checkpoint = packed_checkpoint
         self.index = index
         self.packed_risk = packed_risk
+        self.packed_links = packed_links
         self.holding_ms = holding_ms
         self.touched: set[int] | None = None
         self.grown = 0
@@ -64,8 +76,8 @@ class Timeline:
             yield from unpack_part(part)
         yield from self._tail()
 
-    def find(self, event_id: str, mark: str, since: int) -> Touch | None:
-        """The newest touchpoint with this event_id that is held and happened at `since` (ms) or later."""
+    def find(self, event_id: str, mark: str, since: int, until: int = NEVER) -> Touch | None:
+        """The newest touchpoint with this event_id that is held and happened from `since` to `until` (ms)."""
         if self.parts:
             index = self.index
             if index is None:
@@ -73,11 +85,20 @@ class Timeline:
             if mark not in index:
                 return None
         needle = event_id.encode()
-        if needle in self.head.tail and (found := _newest(self._tail(), event_id, since)) is not None:
+        if needle in self.head.tail and (found := _newest(self._tail(), event_id, since, until)) is not None:
             return found
         for part in reversed(self.parts):
-            if needle in part and (found := _newest(unpack_part(part), event_id, since)) is not None:
+            if needle in part and (found := _newest(unpack_part(part), event_id, since, until)) is not None:
                 return found
+        return None
+
+    def find_at(self, event_id: str, at: int) -> Touch | None:
+        """The touchpoint with this event_id that is held and happened at `at` (ms)."""
+        needle = event_id.encode()
+        if needle in self.head.tail or any(needle in part for part in self.parts):
+            for touch in self.touches():
+                if touch.at == at and touch.id == event_id:
+                    return touch
         return None
 
     def append(self, at: int, event_id: str, mark: str, packed: bytes) -> None:
@@ -147,6 +168,8 @@ class Timeline:
             return self.packed_checkpoint
         if number == RISK:
             return self.packed_risk
+        if number == LINKS:
+            return self.packed_links
         numbers = self.head.parts
         return self.parts[numbers.index(number)] if number in numbers else None
 
@@ -169,12 +192,18 @@ class Timeline:
         self.packed_risk = packed
         self._touch(RISK)
 
+    def keep_links(self, packed: bytes) -> None:
+        """Take over what is known of other identifiers."""
+        self.grown += len(packed) - len(self.packed_links or b"")
+        self.packed_links = packed
+        self._touch(LINKS)
+
     def _tail(self) -> list[Touch]:
         return unpack_touches(self.head.tail_count, self.head.tail)
 
     def _set_tail(self, touches: list[Touch]) -> None:
         head = self.head
-        head.tail, head.tail_count = pack(touches), len(touches)
+        head.tail, head.tail_count = pack_touches(touches), len(touches)
         if touches:
             head.last_at, head.last_id = touches[-1].at, touches[-1].id
         elif self.parts:
@@ -215,7 +244,7 @@ class Timeline:
         self.parts.insert(place, b"")
 
     def _write(self, place: int, touches: list[Touch]) -> None:
-        self._store(place, len(touches), pack(touches), touches[-1].at)
+        self._store(place, len(touches), pack_touches(touches), touches[-1].at)
 
     def _store(self, place: int, count: int, run: bytes, last_at: int) -> None:
         packed = _HEADERS[count] + run
@@ -243,9 +272,9 @@ class Timeline:
         self.head.folds_at = NEVER if last_at is None else last_at + self.holding_ms + 1
 
 
-def _newest(touches: list[Touch], event_id: str, since: int) -> Touch | None:
+def _newest(touches: list[Touch], event_id: str, since: int, until: int) -> Touch | None:
     for touch in reversed(touches):
-        if touch.id == event_id and touch.at >= since:
+        if touch.id == event_id and since <= touch.at <= until:
             return touch
     return None
 

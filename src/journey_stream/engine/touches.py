@@ -17,13 +17,18 @@ LONG_AGO = -NEVER
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A touchpoint projected to what rules read; `facts` holds only the fields that the model asks for."""
+    """A touchpoint projected to what rules read; `facts` holds only the fields that the model asks for.
+
+    `via`: the lower identifiers that passed it on, in order; it goes when the last of them takes it back. None: a
+    source named this profile itself, and it never goes.
+    """
 
     at: int
     id: str
     channel: str
     type: str
     facts: Facts | None = None
+    via: tuple[str, ...] | None = None
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):

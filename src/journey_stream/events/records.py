@@ -49,7 +49,8 @@ class AsOf(msgspec.Struct, frozen=True, gc=False):
 class Link(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="link"):
     """An observation: at `at` (ms) the identifier `profile_id` was seen together with a higher one, `parent`.
 
-    `event_id` names what showed it: a touchpoint, or an operation by hand (`manual`), of which `by` and `why` tell more.
+    `event_id` names what showed it: a touchpoint, or an operation by hand (`manual`), which was decided at `decided_at`
+    (ms) and of which `by` and `why` tell more.
     """
 
     profile_id: str = ""
@@ -58,6 +59,7 @@ class Link(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", t
     parent: str
     event_id: str
     manual: bool = False
+    decided_at: Instant | None = None
     by: str = ""
     why: str = ""
 
@@ -89,35 +91,38 @@ class Block(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", 
     why: str = ""
 
 
-class Deliver(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="deliver"):
-    """A touchpoint of the identifier `via`, passed on to the higher one that it belongs to, `profile_id`.
+class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """A touchpoint on its way from one identifier to another; `at` in ms."""
 
-    `admitted_at` (ms) is when it reached the log. `moved` says that it was somewhere else before.
+    at: Instant
+    event_id: str
+    channel: str
+    type: str
+    facts: dict[str, str | int | float | bool | None] | None = None
+
+
+class Deliver(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="deliver"):
+    """Touchpoints of the identifier `via`, passed on to the higher one that they belong to, `profile_id`.
+
+    `at` (ms) is when the last of them happened. `moved` says that they were somewhere else before.
     """
 
     profile_id: str = ""
     arrived_at: int = 0
     at: Instant
-    admitted_at: Instant
     via: str
-    event_id: str
-    channel: str
-    type: str
-    facts: dict[str, str | int | float | bool | None] | None = None
+    touchpoints: list[Passed]
     moved: bool = False
 
 
 class Retract(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="retract"):
-    """The opposite of the `Deliver` with the same content."""
+    """The opposite of the deliveries of these touchpoints."""
 
     profile_id: str = ""
     arrived_at: int = 0
     at: Instant
     via: str
-    event_id: str
-    channel: str
-    type: str
-    facts: dict[str, str | int | float | bool | None] | None = None
+    touchpoints: list[Passed]
 
 
 class Attach(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="attach"):

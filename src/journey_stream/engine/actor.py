@@ -1,0 +1,506 @@
+"""One identifier: a profile whose touchpoints may belong to a higher identifier, and that may get them from lower ones.
+
+Whom a touchpoint belongs to follows from the links that are known. When these change, touchpoints that are held move:
+they are taken back from where they were and delivered to where they belong, and histories are corrected.
+"""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Final, Literal
+
+from journey_stream.engine.links import Links, Ranking, hour_of, unpack_links
+from journey_stream.engine.packing import describe, pack_touches, winner_key
+from journey_stream.engine.plan import Reaction
+from journey_stream.engine.profile import Context, Packed, Profile, conflict
+from journey_stream.engine.timeline import mark_of
+from journey_stream.engine.touches import LONG_AGO, NEVER, Facts, Touch
+from journey_stream.events.decisions import Decision, Forward, IdentityChanged, ProfileChanged, ProfileGone, Rejected
+from journey_stream.events.reasons import Reason
+from journey_stream.events.records import Attach, Block, Deliver, Link, Message, Passed, Retract, Unlink
+from journey_stream.events.times import HOUR_MS
+
+NOBODY: Final = ""
+"""Where a touchpoint of a shared identifier belongs."""
+
+RUN_MAX: Final = 200
+"""So many touchpoints at most move with one message."""
+
+Reasoned = Literal["observed", "manual", "too_many_customers", "too_many_parents"]
+
+
+class Actor(Profile):
+    """A profile that knows of other identifiers. See `Profile` for what it does with its own touchpoints."""
+
+    __slots__ = (
+        "_deliveries",
+        "_is_risk_stale",
+        "_is_stale",
+        "_links",
+        "_links_changed",
+        "_ranking",
+        "_retractions",
+    )
+
+    def __init__(self, profile_id: str, packed: Packed | None, context: Context) -> None:
+        super().__init__(profile_id, packed, context)
+        assert context.ranking is not None
+        self._ranking: Ranking = context.ranking
+        self._links: Links | None = None
+        self._links_changed = False
+        # What one message brings about is told in one go: see `_settle`.
+        self._retractions: list[tuple[Touch, str]] = []
+        self._deliveries: list[tuple[Touch, str]] = []
+        self._is_stale = False
+        self._is_risk_stale = False
+
+    # --- what a profile asks
+
+    def pack(self) -> Packed:
+        """How it lies in memory from now on."""
+        if self._links_changed and self._links is not None:
+            self.keep_links(self._links.pack())
+            self._links_changed = False
+        return super().pack()
+
+    def own(self) -> Iterator[Touch]:
+        """The touchpoints that this profile's history is made of, in order."""
+        return iter(self.own_of(list(self.touches()))) if self.head.routes else self.touches()
+
+    def own_of(self, touches: list[Touch]) -> list[Touch]:
+        """Those of these touchpoints that are part of its history."""
+        if not self.head.routes:
+            return touches
+        return [touch for touch in touches if self._owner(touch.at) is None]
+
+    def last_at(self) -> int:
+        """When the last touchpoint of its own happened (ms)."""
+        if not self.head.routes:
+            return self.head.last_at
+        last = LONG_AGO
+        for touch in self.own():
+            last = touch.at
+        return last if last != LONG_AGO else self.head.folded_at
+
+    def children(self) -> tuple[str, ...]:
+        """The lower identifiers that are linked to this one."""
+        return () if self._links is None and self.packed_links is None else tuple(self.links().children)
+
+    def links(self) -> Links:
+        """What is known of other identifiers."""
+        links = self._links
+        if links is None:
+            packed = self.packed_links
+            links = Links(None, self._ranking) if packed is None else unpack_links(packed, self._ranking)
+            self._links = links
+        return links
+
+    def knows_links(self) -> bool:
+        """Whether anything is known of other identifiers."""
+        return self._links is not None or self.packed_links is not None
+
+    def is_nobody(self) -> bool:
+        """Whether nothing of its own is left."""
+        if self.head.published or self.checkpoint().stage >= 0:
+            return False
+        for _ in self.own():
+            return False
+        return True
+
+    def fold_expired(self, clock: int) -> list[Decision]:
+        """Fold what nothing admissible can touch any more."""
+        told = super().fold_expired(clock)
+        if self.knows_links():
+            self.links().forget(clock - self.holding_ms, self._ranking)
+            self._keep_links()
+        return told
+
+    def hear(self, message: Message, clock: int) -> Sequence[Decision]:
+        """Take in what is said of this identifier."""
+        publisher = self.context.publisher
+        publisher.cause = "identity"
+        try:
+            if isinstance(message, Deliver):
+                if not message.moved:
+                    publisher.cause = "touchpoint"
+                return self.deliver(message, clock)
+            if isinstance(message, Retract):
+                return self.retract(message, clock)
+            if isinstance(message, Link):
+                return self.observe(message, clock)
+            if isinstance(message, Unlink):
+                return self.undo(message, clock)
+            if isinstance(message, Block):
+                return self.block(message, clock)
+            return self.attach(message, clock)
+        finally:
+            publisher.cause = "touchpoint"
+
+    # --- touchpoints
+
+    def add(
+        self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, arrived_at: int, clock: int
+    ) -> Sequence[Decision]:
+        """Put a touchpoint that a source sent to where it belongs."""
+        del arrived_at  # which the others do not know that come from elsewhere
+        if clock >= self.head.folds_at:
+            return [*self.fold_expired(clock), *self.add(reaction, at, event_id, facts, clock, clock)]
+        return self._receive(reaction, at, event_id, facts, None, clock)
+
+    def deliver(self, message: Deliver, clock: int) -> Sequence[Decision]:
+        """Lower identifiers pass touchpoints on."""
+        told = self.fold_expired(clock) if clock >= self.head.folds_at else []
+        plan, via = self.context.plan, message.via
+        if len(message.touchpoints) == 1 and not message.moved:
+            one = message.touchpoints[0]
+            reaction = plan.reaction(one.channel, one.type)
+            return [*told, *self._receive(reaction, one.at, one.event_id, one.facts, via, clock)]
+        for one in message.touchpoints:
+            touch = Touch(one.at, one.event_id, one.channel, one.type, one.facts, (via,))
+            owner = self._owner(touch.at) if self.head.routes else None
+            if owner == NOBODY:
+                self.context.publisher.counters.shared += 1
+            elif (held := self._conflicting(touch.at, touch.id)) is not None:
+                told += self._meet(held, touch, via)
+            elif (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
+                told += self.final()
+            else:
+                self._put_in(touch, owner)
+        return [*told, *self._settle(clock, moved=message.moved)]
+
+    def retract(self, message: Retract, clock: int) -> Sequence[Decision]:
+        """A lower identifier takes touchpoints back."""
+        told = self.fold_expired(clock) if clock >= self.head.folds_at else []
+        for one in message.touchpoints:
+            touch = Touch(one.at, one.event_id, one.channel, one.type, one.facts)
+            if not self._lose(touch, message.via):
+                folded = (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id)
+                if folded and self._owner(touch.at) != NOBODY:
+                    told += self.final()
+        return [*told, *self._settle(clock, moved=True)]
+
+    def _receive(
+        self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, sender: str | None, clock: int
+    ) -> Sequence[Decision]:
+        """One touchpoint, from a lower identifier or from a source (None)."""
+        head = self.head
+        owner = self._owner(at) if head.routes else None
+        if owner == NOBODY:
+            self.context.publisher.counters.shared += 1
+            return ()
+        mark = mark_of(event_id) if self.parts else ""
+        via = None if sender is None else (sender,)
+        held = self._conflicting(at, event_id) if head.held else None
+        if held is not None:
+            touch = Touch(at, event_id, reaction.channel, reaction.type, facts, via)
+            if sender is None and held.via is None and owner is None:
+                return self.meet_again(held, touch, clock)
+            return [*self._meet(held, touch, sender), *self._settle(clock, moved=True)]
+        if owner is None:
+            return self.take(reaction, at, event_id, mark, facts, via, clock)
+        if (at, event_id) <= (head.folded_at, head.folded_id):
+            return self.final()
+        touch = Touch(at, event_id, reaction.channel, reaction.type, facts, via)
+        if (at, event_id) > (head.last_at, head.last_id):
+            self.changed = True
+            self.append(at, event_id, mark, pack_touches([touch]))
+            self._deliveries.append((touch, owner))
+        else:
+            self._put_in(touch, owner)
+        return self._settle(clock, moved=False)
+
+    def _owner(self, at: int) -> str | None:
+        """Whom a touchpoint at `at` (ms) belongs to: a higher identifier, NOBODY, or this one (None)."""
+        links = self.links()
+        return NOBODY if at >= links.shared_at else links.route(at, self._ranking.look_back_ms)
+
+    def _conflicting(self, at: int, event_id: str) -> Touch | None:
+        """What is held under the same event_id. Whatever the way they came, the same touchpoints conflict."""
+        lateness_ms = self.context.lateness_ms
+        return self.find(event_id, mark_of(event_id) if self.parts else "", at - lateness_ms, at + lateness_ms)
+
+    def _meet(self, held: Touch, touch: Touch, sender: str | None) -> list[Decision]:
+        """Decide about a touchpoint whose event_id is held already, where one of them may be taken back."""
+        kept, found = winner_key(held), winner_key(touch)  # packed, because to Python True and 1 are equal
+        if kept == found:
+            via = _with(held.via, sender)
+            if via == held.via:
+                self.context.publisher.counters.duplicates += sender is None
+            else:
+                self._replace(held, _with_via(held, via))
+            return []
+        for other in self.links().displaced:
+            if other.id == touch.id and winner_key(other) == found:
+                self._forget_displaced(other)
+                self._keep_displaced(_with_via(other, _with(other.via, sender)))
+                return []
+        if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
+            return self.final()
+        if kept < found:
+            if held.via is not None:
+                self._keep_displaced(touch)
+            return [Rejected(Reason.CONFLICTING_DUPLICATE, conflict(held, touch))]
+        if sender is not None:
+            self._keep_displaced(held)
+        self._take_out(held)
+        self._put_in(touch, self._owner(touch.at))
+        return [Rejected(Reason.CONFLICTING_DUPLICATE, conflict(touch, held), describe(held))]
+
+    def _lose(self, touch: Touch, sender: str) -> bool:
+        """Forget that `sender` passed a touchpoint on. Tell whether it is known."""
+        content = winner_key(touch)
+        held = self.find_at(touch.id, touch.at)
+        if held is None or winner_key(held) != content:
+            for other in self.links().displaced if self.knows_links() else []:
+                if other.id == touch.id and winner_key(other) == content:
+                    self._forget_displaced(other)
+                    rest = _without(other.via, sender)
+                    if rest != ():
+                        self._keep_displaced(_with_via(other, rest))
+                    return True
+            return False
+        rest = _without(held.via, sender)
+        if rest == held.via:
+            return True
+        if rest != ():
+            self._replace(held, _with_via(held, rest))
+            return True
+        heirs = [other for other in self.links().displaced if other.id == held.id] if self.knows_links() else []
+        self._take_out(held)
+        if heirs:
+            heir = min(heirs, key=winner_key)
+            self._forget_displaced(heir)
+            owner = self._owner(heir.at)
+            if owner != NOBODY:
+                self._put_in(heir, owner)
+        return True
+
+    def _replace(self, held: Touch, touch: Touch) -> None:
+        """The same touchpoint, from other senders."""
+        self.changed = True
+        self.remove(held)
+        self.insert(touch)
+        if touch.via is None and self.knows_links():
+            # It stays for good, so whoever lost against it has lost for good.
+            for other in [other for other in self.links().displaced if other.id == touch.id]:
+                self._forget_displaced(other)
+
+    def _put_in(self, touch: Touch, owner: str | None) -> None:
+        """Hold a touchpoint that belongs to `owner`; `_settle` does the rest."""
+        self.changed = True
+        self.insert(touch)
+        if owner is None:
+            self._is_stale = True
+            self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+        else:
+            self._deliveries.append((touch, owner))
+
+    def _take_out(self, touch: Touch) -> None:
+        """The opposite of `_put_in`."""
+        self.changed = True
+        owner = self._owner(touch.at)
+        self.remove(touch)
+        if owner is None:
+            self._is_stale = True
+            self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+        else:
+            self._retractions.append((touch, owner))
+
+    def _settle(self, clock: int, *, moved: bool) -> Sequence[Decision]:
+        """Tell others of what has moved, and correct the history once for all of it."""
+        decisions: list[Decision] = []
+        if self._retractions or self._deliveries:
+            me = self.id
+            back = [
+                Retract(profile_id=to, at=run[-1].at, via=me, touchpoints=run) for to, run in _runs(self._retractions)
+            ]
+            on = [
+                Deliver(profile_id=to, at=run[-1].at, via=me, touchpoints=run, moved=moved)
+                for to, run in _runs(self._deliveries)
+            ]
+            decisions = [*map(Forward, back), *map(Forward, on)]
+            self._retractions, self._deliveries = [], []
+        if self._is_stale:
+            risk, self._is_stale, self._is_risk_stale = self._is_risk_stale, False, False
+            told = self.refold(clock, risk=risk)
+            if told and self.is_nobody():
+                told = [one for one in told if not isinstance(one, ProfileChanged)]
+                told.append(ProfileGone(self.id, self.head.revision))
+            decisions += told
+        if self.head.held > self.context.touchpoints_max:
+            decisions += self.keep_within_bounds(clock)
+        return decisions
+
+    def _keep_displaced(self, touch: Touch) -> None:
+        self.links().displaced.append(touch)
+        self._keep_links()
+
+    def _forget_displaced(self, touch: Touch) -> None:
+        self.links().displaced.remove(touch)
+        self._keep_links()
+
+    # --- links
+
+    def observe(self, message: Link, clock: int) -> Sequence[Decision]:
+        """It was seen together with a higher identifier."""
+        parent, hour = message.parent, hour_of(message.at)
+        if self._ranking.of(parent) <= self._ranking.of(self.id):
+            return [Rejected(Reason.UNREADABLE_LOG_RECORD, f"a link from {self.id} to {parent}, which is no higher")]
+        links = self.links()
+        if message.manual:
+            # Nothing is linked further back than a touchpoint could have been.
+            hour = max(hour, hour_of(message.arrived_at - self.context.lateness_ms))
+        first, shared_at = links.first.get(parent, NEVER), links.shared_at
+        if not links.would_change(parent, hour):
+            if links.observe(parent, hour, self._ranking):
+                self._keep_links()
+            return ()
+        before, attached = self._owners(), links.attached()
+        if not links.observe(parent, hour, self._ranking):
+            return ()
+        decisions = self._relinked(before, attached, message.at, clock)
+        if links.first.get(parent, NEVER) < first:
+            reason: Reasoned = "manual" if message.manual else "observed"
+            text = f"{self.id} was seen together with {parent}" + _by(message.by, message.why)
+            if message.manual:
+                text = f"{self.id} was linked to {parent} by hand" + _by(message.by, message.why)
+            decisions.append(self._identity("linked", parent, hour * HOUR_MS, reason, text, (message.event_id,)))
+        if links.shared_at < shared_at:
+            customers = len([one for one in links.first if self._ranking.of(one) == self._ranking.top])
+            crowd: Reasoned = "too_many_parents"
+            text = f"{self.id} is shared: it is linked to more than {self._ranking.parents_max} identifiers"
+            if customers > self._ranking.customers_max:
+                crowd = "too_many_customers"
+                text = f"{self.id} is shared: it is linked to more than {self._ranking.customers_max} customers"
+            decisions.append(self._identity("shared", None, links.shared_at, crowd, text, (message.event_id,)))
+        return decisions
+
+    def undo(self, message: Unlink, clock: int) -> Sequence[Decision]:
+        """People say that it was not, or is no longer, a certain higher identifier."""
+        links = self.links()
+        before, attached = self._owners(), links.attached()
+        since = LONG_AGO if message.since is None else message.since
+        floor = message.arrived_at - self._ranking.reach_ms
+        if not links.undo(message.parent, since, message.at, floor):
+            return ()
+        decisions = self._relinked(before, attached, message.at, clock)
+        text = f"{self.id} was unlinked from {message.parent} by hand" + _by(message.by, message.why)
+        decisions.append(self._identity("unlinked", message.parent, message.at, "manual", text, (message.event_id,)))
+        return decisions
+
+    def block(self, message: Block, clock: int) -> Sequence[Decision]:
+        """People say that it identifies nobody."""
+        links = self.links()
+        before, attached = self._owners(), links.attached()
+        if not links.block(message.arrived_at - self._ranking.reach_ms, self._ranking):
+            return ()
+        decisions = self._relinked(before, attached, message.at, clock)
+        text = f"{self.id} was blocked by hand: it identifies nobody" + _by(message.by, message.why)
+        decisions.append(self._identity("blocked", None, links.shared_at, "manual", text, (message.event_id,)))
+        return decisions
+
+    def attach(self, message: Attach, clock: int) -> Sequence[Decision]:
+        """A lower identifier is linked to this one, or no longer."""
+        links = self.links()
+        if not (links.release(message.child) if message.gone else links.adopt(message.child)):
+            return ()
+        self._keep_links()
+        if self.head.revision and not self.is_nobody():
+            return [self.context.publisher.view(self, clock)]
+        return ()
+
+    def canonical_links(self, clock: int) -> list[object] | None:
+        """What depends on nothing but the records of the log and the clock."""
+        if not self.knows_links():
+            return None
+        links = self.links()
+        links.forget(clock - self.holding_ms, self._ranking)
+        return links.canonical()
+
+    def _owners(self) -> list[tuple[Touch, str | None]]:
+        return [(touch, self._owner(touch.at)) for touch in self.touches()]
+
+    def _relinked(
+        self, before: list[tuple[Touch, str | None]], attached: set[str], at: int, clock: int
+    ) -> list[Decision]:
+        """Move what belongs elsewhere now."""
+        links = self.links()
+        links.forget(clock - self.holding_ms, self._ranking)
+        self._keep_links()
+        for touch, old in before:
+            new = self._owner(touch.at)
+            if new == old:
+                continue
+            if old is None or new is None:
+                self._is_stale = True
+                self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+            if old is not None:
+                self._retractions.append((touch, old))
+            if new == NOBODY:
+                self.remove(touch)
+                self.context.publisher.counters.shared += 1
+            elif new is not None:
+                self._deliveries.append((touch, new))
+        decisions = list(self._settle(clock, moved=True))
+        now = links.attached()
+        came = [Attach(profile_id=parent, at=at, child=self.id) for parent in sorted(now - attached)]
+        went = [Attach(profile_id=parent, at=at, child=self.id, gone=True) for parent in sorted(attached - now)]
+        return [*decisions, *map(Forward, came), *map(Forward, went)]
+
+    def _keep_links(self) -> None:
+        self.changed = True
+        self._links_changed = True
+        self.head.routes = self.links().routes
+
+    def _identity(
+        self,
+        kind: Literal["linked", "unlinked", "shared", "blocked"],
+        parent: str | None,
+        at: int,
+        reason: Reasoned,
+        text: str,
+        evidence: tuple[str, ...],
+    ) -> IdentityChanged:
+        links = self.links()
+        links.revision += 1
+        name = f"{kind} {len(self.id)}:{self.id} {parent}"
+        merged_into = links.parent_now() if kind == "linked" and self.is_nobody() else None
+        identity_id = blake2b(name.encode(), digest_size=16).hexdigest()
+        return IdentityChanged(
+            identity_id, kind, self.id, links.revision, parent, at, reason, text, evidence, merged_into
+        )
+
+
+def _runs(moves: list[tuple[Touch, str]]) -> list[tuple[str, list[Passed]]]:
+    """The touchpoints for each owner, in runs that fit into a record."""
+    by_owner: dict[str, list[Passed]] = {}
+    for touch, owner in sorted(moves, key=_when):
+        passed = Passed(touch.at, touch.id, touch.channel, touch.type, touch.facts)
+        by_owner.setdefault(owner, []).append(passed)
+    return [
+        (owner, run[first : first + RUN_MAX])
+        for owner, run in sorted(by_owner.items())
+        for first in range(0, len(run), RUN_MAX)
+    ]
+
+
+def _when(move: tuple[Touch, str]) -> tuple[int, str]:
+    return move[0].at, move[0].id
+
+
+def _by(who: str, why: str) -> str:
+    return (f", by {who}" if who else "") + (f": {why}" if why else "")
+
+
+def _with(via: tuple[str, ...] | None, sender: str | None) -> tuple[str, ...] | None:
+    """The senders with one more; a source (None) outweighs them all."""
+    if via is None or sender is None:
+        return None
+    return via if sender in via else tuple(sorted([*via, sender]))
+
+
+def _without(via: tuple[str, ...] | None, sender: str) -> tuple[str, ...] | None:
+    return None if via is None else tuple([one for one in via if one != sender])
+
+
+def _with_via(touch: Touch, via: tuple[str, ...] | None) -> Touch:
+    return Touch(touch.at, touch.id, touch.channel, touch.type, touch.facts, via)

@@ -1,0 +1,302 @@
+"""What an identifier knows of others: observations of higher ones, what people have said, and who is linked to it.
+
+A touchpoint that the identifier names belongs to the higher one that it was last seen with. The answer depends on the
+set of observations alone, so neither their order nor their repetition can change it.
+"""
+
+from bisect import bisect_right, insort
+from typing import Final
+
+import msgspec
+
+from journey_stream.engine.packing import encode
+from journey_stream.engine.touches import LONG_AGO, NEVER, Touch
+from journey_stream.events.times import HOUR_MS
+from journey_stream.journey.model import Identity
+
+CHILDREN_MAX: Final = 200
+"""So many of the identifiers linked to one are remembered by name."""
+
+LinksRow = tuple[
+    dict[str, list[int]], dict[str, int], dict[str, list[list[int]]], int, list[str], bool, list[Touch], int,
+]  # fmt: skip
+"""The fields of links in the order in which they are packed."""
+
+
+class Ranking:
+    """How well identifiers identify, and the bounds of an identity policy; lengths of time in ms."""
+
+    __slots__ = ("_ranks", "customers_max", "look_back_ms", "parents_max", "reach_ms", "top")
+
+    def __init__(self, identity: Identity, lateness_ms: int) -> None:
+        self.top = len(identity.ranks)
+        self._ranks = {kind: self.top - place for place, kind in enumerate(identity.ranks)}
+        self.look_back_ms = identity.look_back_ms
+        self.customers_max = identity.customers_max
+        self.parents_max = identity.parents_max
+        self.reach_ms = lateness_ms + identity.look_back_ms
+        """What happened longer before its arrival no link can move any more."""
+
+    def of(self, profile_id: str) -> int:
+        """The rank of an identifier; more is better. The highest type is written without its name."""
+        kind, colon, _ = profile_id.partition(":")
+        return self._ranks.get(kind, self.top) if colon else self.top
+
+
+class Links:
+    """The links of one identifier.
+
+    `observations`: per higher identifier the hours (since the epoch) in which both were seen together, ascending;
+    `first`: the first such hour ever. `unlinks`: per higher identifier what people have undone, as (since, until,
+    floor) in ms: nothing that happened before `floor` is moved by it. `shared_at` (ms): from then on what the
+    identifier names belongs to nobody. `children`: lower identifiers linked to this one; `more`: not all are named.
+    `displaced`: touchpoints that lost their place to another content under their event_id that may yet be withdrawn.
+    """
+
+    __slots__ = (
+        "_blocked_at",
+        "_order",
+        "children",
+        "displaced",
+        "first",
+        "more",
+        "observations",
+        "revision",
+        "shared_at",
+        "unlinks",
+    )
+
+    def __init__(self, row: LinksRow | None, ranking: Ranking) -> None:
+        if row is None:
+            row = ({}, {}, {}, NEVER, [], False, [], 0)
+        (
+            self.observations,
+            self.first,
+            self.unlinks,
+            self._blocked_at,
+            self.children,
+            self.more,
+            self.displaced,
+            self.revision,
+        ) = row
+        self.shared_at = NEVER
+        self._order: list[tuple[int, int, str]] = []
+        self._index(ranking)
+
+    def pack(self) -> bytes:
+        """The state record."""
+        return encode(
+            (
+                self.observations,
+                self.first,
+                self.unlinks,
+                self._blocked_at,
+                self.children,
+                self.more,
+                self.displaced,
+                self.revision,
+            )
+        )
+
+    @property
+    def routes(self) -> bool:
+        """Whether anything could belong elsewhere than here."""
+        return bool(self._order) or self.shared_at != NEVER
+
+    def route(self, at: int, look_back_ms: int) -> str | None:
+        """Whom a touchpoint at `at` (ms) belongs to; None for the identifier itself."""
+        order = self._order
+        after = bisect_right(order, (at, _LAST_RANK, ""))
+        if not self.unlinks:
+            if after:
+                return order[after - 1][2]
+            if order and order[0][0] - at <= look_back_ms:
+                return self._best_at(0, at)
+            return None
+        for place in range(after - 1, -1, -1):
+            seen_at, _, parent = order[place]
+            if not self._is_dead(seen_at, parent, at):
+                return parent
+        for place in range(after, len(order)):
+            seen_at, _, parent = order[place]
+            if seen_at - at > look_back_ms:
+                return None
+            if not self._is_dead(seen_at, parent, at):
+                return self._best_at(place, at)
+        return None
+
+    def parent_now(self) -> str | None:
+        """Whom it was last seen with, as far as that still holds."""
+        return self.route(NEVER >> 1, 0)
+
+    def attached(self) -> set[str]:
+        """The higher identifiers that at least one observation in force links it to."""
+        found = set()
+        for parent, hours in self.observations.items():
+            undone = max([until for _, until, _ in self.unlinks.get(parent, [])], default=LONG_AGO)
+            if hours[-1] * HOUR_MS > undone:
+                found.add(parent)
+        return found
+
+    def would_change(self, parent: str, hour: int) -> bool:
+        """Whether one more observation could change where anything belongs."""
+        if self.unlinks or not self._order:
+            return True
+        at = hour * HOUR_MS
+        place = bisect_right(self._order, (at, _LAST_RANK, ""))
+        return place == 0 or self._order[place - 1][2] != parent
+
+    def observe(self, parent: str, hour: int, ranking: Ranking) -> bool:
+        """Add an observation. Tell whether it was new."""
+        hours = self.observations.setdefault(parent, [])
+        place = bisect_right(hours, hour)
+        if place and hours[place - 1] == hour:
+            return False
+        hours.insert(place, hour)
+        self.first[parent] = min(hour, self.first.get(parent, hour))
+        self._index(ranking)
+        kept = self.observations.get(parent)
+        return kept is not None and hour in kept
+
+    def undo(self, parent: str, since: int, until: int, floor: int) -> bool:
+        """People say: from `since` to `until` (ms) it was not `parent`. Tell whether that is news."""
+        said = [since, until, floor]
+        before = self.unlinks.setdefault(parent, [])
+        if said in before:
+            return False
+        insort(before, said)
+        return True
+
+    def block(self, floor: int, ranking: Ranking) -> bool:
+        """People say: it identifies nobody. Tell whether that is news."""
+        if floor >= self._blocked_at:
+            return False
+        self._blocked_at = floor
+        self._index(ranking)
+        return True
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether people have said that it identifies nobody."""
+        return self._blocked_at != NEVER
+
+    def adopt(self, child: str) -> bool:
+        """Note that a lower identifier is linked to this one. Tell whether that is news."""
+        if child in self.children or (len(self.children) >= CHILDREN_MAX and child > self.children[-1]):
+            self.more = self.more or child not in self.children
+            return False
+        insort(self.children, child)
+        if len(self.children) > CHILDREN_MAX:
+            self.children.pop()
+            self.more = True
+        return True
+
+    def release(self, child: str) -> bool:
+        """The opposite of `adopt`."""
+        if child not in self.children:
+            return False
+        self.children.remove(child)
+        return True
+
+    def forget(self, horizon: int, ranking: Ranking) -> None:
+        """Drop observations that can move nothing that happened at `horizon` (ms) or later."""
+        hour = horizon // HOUR_MS
+        dropped = False
+        for parent, hours in self.observations.items():
+            old = bisect_right(hours, hour)
+            if old > 1:
+                self.observations[parent] = hours[old - 1 :]
+                dropped = True
+        kept = [touch for touch in self.displaced if touch.at >= horizon]
+        if len(kept) < len(self.displaced):
+            self.displaced = kept
+        if dropped:
+            self._index(ranking)
+
+    def canonical(self) -> list[object]:
+        """What depends on nothing but the records of the log."""
+        displaced = sorted([encode(touch) for touch in self.displaced])
+        return [
+            sorted(self.observations.items()),
+            sorted(self.first.items()),
+            sorted(self.unlinks.items()),
+            self._blocked_at,
+            self.children,
+            self.more,
+            displaced,
+        ]
+
+    def _index(self, ranking: Ranking) -> None:
+        """Put the observations in order, and drop what comes after the first link too many."""
+        self.shared_at = self._blocked_at
+        if len(self.first) > min(ranking.customers_max, ranking.parents_max):
+            crowded = self._crowded(ranking)
+            if crowded != NEVER:
+                self._cut(crowded, ranking)
+                self.shared_at = min(self.shared_at, crowded * HOUR_MS)
+        if self._blocked_at != NEVER:
+            # What happened before may still follow an observation that came up to a look-back later.
+            self._cut((self._blocked_at + ranking.look_back_ms) // HOUR_MS, ranking)
+        seen = self.observations.items()
+        self._order = sorted([(hour * HOUR_MS, ranking.of(parent), parent) for parent, hours in seen for hour in hours])
+
+    def _crowded(self, ranking: Ranking) -> int:
+        """The hour of the first link too many; NEVER if there is none."""
+        found = NEVER
+        if len(self.first) > ranking.parents_max:
+            found = sorted(self.first.values())[ranking.parents_max]
+        customers = sorted([hour for parent, hour in self.first.items() if ranking.of(parent) == ranking.top])
+        if len(customers) > ranking.customers_max:
+            found = min(found, customers[ranking.customers_max])
+        return found
+
+    def _cut(self, hour: int, ranking: Ranking) -> None:
+        """Drop the observations after `hour`; of those who were first seen in it keep so many as the guard asks for."""
+        late = [parent for parent, first in self.first.items() if first > hour]
+        last = sorted([(ranking.of(parent), parent) for parent, first in self.first.items() if first == hour])
+        late += [parent for _, parent in last[: -1 - ranking.parents_max]]
+        for parent in late:
+            del self.first[parent]
+            self.observations.pop(parent, None)
+        for parent, hours in self.observations.items():
+            if hours[-1] > hour:
+                self.observations[parent] = hours[: bisect_right(hours, hour)]
+
+    def _best_at(self, place: int, at: int) -> str:
+        """Of the live observations of one hour, from `place` on, the one that identifies best."""
+        order = self._order
+        best = order[place]
+        for following in range(place + 1, len(order)):
+            seen_at, _, parent = order[following]
+            if seen_at != best[0]:
+                break
+            if not self._is_dead(seen_at, parent, at):
+                best = order[following]
+        return best[2]
+
+    def _is_dead(self, seen_at: int, parent: str, at: int) -> bool:
+        """Whether an observation says nothing of a touchpoint at `at`, because people have undone it."""
+        for since, until, floor in self.unlinks.get(parent, ()):
+            if at < floor:
+                continue
+            if seen_at <= until:
+                if max(at, seen_at) >= since:
+                    return True
+            elif at <= until:
+                return True
+        return False
+
+
+_LAST_RANK: Final = 1 << 30
+
+_decode: Final = msgspec.msgpack.Decoder(LinksRow).decode
+
+
+def unpack_links(packed: bytes, ranking: Ranking) -> Links:
+    """Back from `Links.pack`. Raises msgspec.MsgspecError for other bytes."""
+    return Links(_decode(packed), ranking)
+
+
+def hour_of(at: int) -> int:
+    """The hour (since the epoch) in which an instant (ms) lies."""
+    return at // HOUR_MS
