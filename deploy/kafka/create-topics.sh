@@ -91,6 +91,16 @@ create journey.churn-risk --partitions 8 --replication-factor 1 \
   --config retention.ms=3888000000 \
   --config retention.bytes=-1
 
+create journey.identity-changes --partitions 8 --replication-factor 1 \
+  --config message.timestamp.type=CreateTime \
+  --config max.message.bytes=1114112 \
+  --config min.insync.replicas=1 \
+  --config unclean.leader.election.enable=false \
+  --config compression.type=producer \
+  --config cleanup.policy=delete \
+  --config retention.ms=3888000000 \
+  --config retention.bytes=-1
+
 create journey.profiles --partitions 8 --replication-factor 1 \
   --config message.timestamp.type=CreateTime \
   --config max.message.bytes=1114112 \

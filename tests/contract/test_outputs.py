@@ -11,12 +11,13 @@ from jsonschema import Draft202012Validator, FormatChecker
 from journey_stream.events import wire
 from journey_stream.events.decisions import (
     CurrentRisk,
+    IdentityChanged,
     ProfileChanged,
     RiskChanged,
     RiskContribution,
     StageChanged,
 )
-from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, IdentityChange, ProfileView, StageChange
 from journey_stream.events.schemas import CONTRACTS, schema_of
 from journey_stream.events.times import MS_MAX, MS_MIN, rfc3339, to_ms
 
@@ -74,6 +75,19 @@ risk_changes = st.builds(
     model=_words,
     model_version=st.integers(1, 10**6),
 )
+identity_changes = st.builds(
+    IdentityChanged,
+    identity_id=_words,
+    kind=st.sampled_from(["linked", "unlinked", "shared", "blocked"]),
+    profile_id=_words,
+    revision=st.integers(1, 2**53),
+    parent=_maybe,
+    at=_instants,
+    reason=st.sampled_from(["observed", "manual", "too_many_customers", "too_many_parents"]),
+    text=st.text(),
+    evidence=st.lists(_words, max_size=3).map(tuple),
+    merged_into=_maybe,
+)
 profile_changes = st.builds(
     ProfileChanged,
     risk=st.none()
@@ -89,6 +103,7 @@ profile_changes = st.builds(
     overflow=st.booleans(),
     model=_words,
     model_version=st.integers(1, 10**6),
+    identifiers=st.lists(_words, max_size=3).map(tuple),
 )
 
 
@@ -121,6 +136,7 @@ def test_a_profile_on_the_wire_fits_its_schema_and_its_model(view: ProfileChange
     read = ProfileView.model_validate_json(value)
     assert read.stage == view.stage
     assert to_ms(read.last_touchpoint_at) == view.last_touchpoint_at
+    assert read.identifiers == list(view.identifiers)
 
 
 @given(risk_changes)
@@ -142,6 +158,28 @@ def test_the_headers_of_a_change_of_risk_are_a_cloud_event_too(change: RiskChang
     assert b"journey.churn-risk.v1" == headers["ce_type"]
     assert f"risk/{change.profile_id}/{change.revision}".encode() == headers["ce_id"]
     assert rfc3339(change.entered_at).encode() == headers["ce_time"]
+
+
+@given(identity_changes)
+def test_a_change_of_identity_on_the_wire_fits_its_schema_and_its_model(change: IdentityChanged) -> None:
+    value = wire.encode_identity_change(change)
+
+    _validators["identity-change"].validate(json.loads(value))
+    read = IdentityChange.model_validate_json(value)
+    assert to_ms(read.at) == change.at
+    assert read.evidence == list(change.evidence)
+    told = change._asdict()
+    for field in ("identity_id", "kind", "profile_id", "revision", "parent", "reason", "text", "merged_into"):
+        assert getattr(read, field) == told[field]
+
+
+@given(identity_changes)
+def test_the_headers_of_a_change_of_identity_are_a_cloud_event_too(change: IdentityChanged) -> None:
+    headers = dict(wire.identity_change_headers(change, b"journey-stream/shop"))
+
+    assert b"journey.identity-change.v1" == headers["ce_type"]
+    assert f"identity/{change.profile_id}/{change.revision}".encode() == headers["ce_id"]
+    assert rfc3339(change.at).encode() == headers["ce_time"]
 
 
 @given(stage_changes)

@@ -171,11 +171,11 @@ async def _behind(settings: Settings) -> int:
 
 async def _check_state(settings: Settings) -> list[int]:
     """Every task has applied its whole log; returns their clocks (ms)."""
-    log_ends = dict.fromkeys(range(settings.partitions), 0)
-    for record in await read_all(settings.bootstrap_servers[0], settings.topics.log):
-        log_ends[record.partition] = record.offset + 1
+    async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0]) as consumer:
+        places = [TopicPartition(settings.topics.log, number) for number in range(settings.partitions)]
+        log_ends = await consumer.end_offsets(places)
     clocks = []
-    for number, end in log_ends.items():
+    for (_, number), end in log_ends.items():
         engine, position = await state_of(settings, number)
         assert position is not None
         assert end == position.next_offset

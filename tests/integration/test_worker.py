@@ -282,7 +282,7 @@ async def test_a_restore_ends_though_the_changelog_ends_with_an_aborted_transact
     producer = TaskProducer(settings, 0)
     await producer.open()
     position = Message(KEY, encode_position(Position(5, 1_000, 2)))
-    await producer.commit({settings.topics.state: [position]})
+    await producer.commit({(settings.topics.state, 0): [position]})
     await producer.close()
     async with AIOKafkaProducer(
         bootstrap_servers=settings.bootstrap_servers[0], transactional_id=settings.transactional_id(0)
@@ -310,7 +310,7 @@ async def test_an_open_transaction_of_a_dead_worker_is_aborted_before_the_restor
     engine, found = await state_of(settings, 0)
 
     assert (None, 0) == (found, engine.profiles)
-    await successor.commit({settings.topics.state: [Message(KEY, encode_position(Position(1, 0, 2)))]})
+    await successor.commit({(settings.topics.state, 0): [Message(KEY, encode_position(Position(1, 0, 2)))]})
     await successor.close()
     await dead.stop()
 
@@ -318,15 +318,15 @@ async def test_an_open_transaction_of_a_dead_worker_is_aborted_before_the_restor
 async def test_a_zombie_commits_nothing_after_its_successor_has_opened(settings: Settings) -> None:
     zombie, successor = TaskProducer(settings, 1), TaskProducer(settings, 1)
     await zombie.open()
-    await zombie.commit({settings.topics.profiles: [Message(b"k", b"first")]})
+    await zombie.commit({(settings.topics.profiles, 1): [Message(b"k", b"first")]})
     await successor.open()
 
     with pytest.raises(Fenced):
-        await zombie.commit({settings.topics.profiles: [Message(b"k", b"of the zombie")]})
+        await zombie.commit({(settings.topics.profiles, 1): [Message(b"k", b"of the zombie")]})
     with pytest.raises(Fenced):
-        await zombie.commit({settings.topics.profiles: [Message(b"k", b"of the zombie")]})
+        await zombie.commit({(settings.topics.profiles, 1): [Message(b"k", b"of the zombie")]})
 
-    await successor.commit({settings.topics.profiles: [Message(b"k", b"second")]})
+    await successor.commit({(settings.topics.profiles, 1): [Message(b"k", b"second")]})
     seen = await read_all(settings.bootstrap_servers[0], settings.topics.profiles)
     assert [b"first", b"second"] == [record.value for record in seen]
     await zombie.abandon()
@@ -339,7 +339,7 @@ async def test_a_transaction_with_a_part_that_the_broker_refuses_commits_nothing
     fine, too_large = Message(b"k", b"fine"), Message(b"k", b"x" * 2_000_000)
 
     with pytest.raises(Uncertain):
-        await producer.commit({settings.topics.profiles: [fine], settings.topics.stage_changes: [too_large]})
+        await producer.commit({(settings.topics.profiles, 0): [fine], (settings.topics.stage_changes, 0): [too_large]})
 
     await producer.abandon()
     successor = TaskProducer(settings, 0)
@@ -353,7 +353,7 @@ async def test_a_transaction_larger_than_one_kafka_batch_is_written_whole_and_in
     await producer.open()
     messages = [Message(b"k%d" % number, b"x" * 1_000) for number in range(5_000)]
 
-    await producer.commit({settings.topics.stage_changes: messages, settings.topics.profiles: messages})
+    await producer.commit({(settings.topics.stage_changes, 0): messages, (settings.topics.profiles, 0): messages})
 
     await producer.close()
     for topic in (settings.topics.stage_changes, settings.topics.profiles):
@@ -364,7 +364,7 @@ async def test_a_transaction_larger_than_one_kafka_batch_is_written_whole_and_in
 async def test_state_of_another_number_of_partitions_is_refused(settings: Settings) -> None:
     producer = TaskProducer(settings, 0)
     await producer.open()
-    await producer.commit({settings.topics.state: [Message(KEY, encode_position(Position(5, 1_000, 3)))]})
+    await producer.commit({(settings.topics.state, 0): [Message(KEY, encode_position(Position(5, 1_000, 3)))]})
     await producer.close()
 
     async with AIOKafkaConsumer(

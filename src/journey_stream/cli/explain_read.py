@@ -47,7 +47,7 @@ class Found(NamedTuple):
 async def read_profile(settings: Settings, profile_id: str) -> Found:
     """Read the profile's partitions from their start to their end. Raises BrokerUnreachable, CommandError."""
     key, topics = profile_id.encode(), settings.topics
-    consumer = partition_consumer(settings, committed_only=True)
+    consumer = partition_consumer(settings)
     try:
         counts = await _partition_counts(settings, [topics.stage_changes, topics.churn_risk, topics.profiles])
         await consumer.start()

@@ -124,6 +124,36 @@ class ChurnRiskChange(BaseModel):
     model: ChurnModelRef
 
 
+class IdentityChange(BaseModel):
+    """One message of journey.identity-changes: what is known of an identifier has changed.
+
+    Keyed by that identifier. Per identifier, the messages in the order of `revision` are its history; the highest
+    revision of an identity_id wins.
+    """
+
+    model_config = _OPEN
+
+    identity_id: str = Field(description="Names the fact: the same in every replay.")
+    kind: Literal["linked", "unlinked", "shared", "blocked"] = Field(
+        description="`linked`: from `at` on it belongs to `parent`. `unlinked`: it does not after all. `shared`: from "
+        "`at` on too many use it to tell whose it is. `blocked`: it identifies nobody."
+    )
+    profile_id: str = Field(description="The identifier, as a profile id.")
+    revision: Annotated[
+        int, Field(ge=1, description="Counts the identity messages of this identifier from 1, without a gap.")
+    ]
+    parent: str | None = Field(
+        description="The higher identifier, as a profile id; none for `shared` and `blocked`.",
+    )
+    at: AwareDatetime = Field(description="Event time from which it holds.")
+    reason: Literal["observed", "manual", "too_many_customers", "too_many_parents"]
+    text: str = Field(description="The reason in words.")
+    evidence: list[str] = Field(description="event_ids of the touchpoints or operations that it rests on.")
+    merged_into: str | None = Field(
+        description="Where to look for it now, if nothing of its own is left: its view on journey.profiles is gone.",
+    )
+
+
 class CurrentRisk(BaseModel):
     """The band of churn risk that a customer is in."""
 
@@ -161,6 +191,9 @@ class ProfileView(BaseModel):
         description="More touchpoints than a profile may hold: late ones can no longer correct its history.",
     )
     model: ModelRef
+    identifiers: list[str] = Field(
+        default=[], description="Profile ids of the other identifiers whose touchpoints belong to this customer."
+    )
     risk: CurrentRisk | None = Field(
         default=None, description="Churn risk; none before the first score, or where it is switched off."
     )

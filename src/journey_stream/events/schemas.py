@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from journey_stream.events.compatibility import Schema, refused, removed_fields
-from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, IdentityChange, ProfileView, StageChange
 from journey_stream.events.touchpoint import Touchpoint
 
 RELEASED = "released"
@@ -38,6 +38,7 @@ CONTRACTS: tuple[Contract, ...] = (
     Contract("touchpoint", 1, Touchpoint, "input"),
     Contract("stage-change", 1, StageChange, "output"),
     Contract("churn-risk", 1, ChurnRiskChange, "output"),
+    Contract("identity-change", 1, IdentityChange, "output"),
     Contract("profile", 1, ProfileView, "output"),
 )
 

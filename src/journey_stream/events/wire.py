@@ -4,13 +4,14 @@ from typing import Any
 
 import msgspec
 
-from journey_stream.events.decisions import CurrentRisk, ProfileChanged, RiskChanged, StageChanged
+from journey_stream.events.decisions import CurrentRisk, IdentityChanged, ProfileChanged, RiskChanged, StageChanged
 from journey_stream.events.times import DAY_MS, rfc3339
 
 Headers = list[tuple[str, bytes]]
 
 STAGE_CHANGE_TYPE = b"journey.stage-change.v1"
 RISK_CHANGE_TYPE = b"journey.churn-risk.v1"
+IDENTITY_CHANGE_TYPE = b"journey.identity-change.v1"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -86,23 +87,47 @@ def risk_change_headers(change: RiskChanged, source: bytes) -> Headers:
     return _headers(RISK_CHANGE_TYPE, source, f"risk/{change.profile_id}/{change.revision}", change.entered_at)
 
 
-def encode_profile(view: ProfileChanged) -> bytes:
-    """The value of a message on journey.profiles (contract: `outputs.ProfileView`)."""
+def encode_identity_change(change: IdentityChanged) -> bytes:
+    """The value of a message on journey.identity-changes (contract: `outputs.IdentityChange`)."""
     return _encode(
         {
-            "profile_id": view.profile_id,
-            "revision": view.revision,
-            "stage": view.stage,
-            "entered_at": None if view.entered_at is None else rfc3339(view.entered_at),
-            "previous_stage": view.previous_stage,
-            "rule": view.rule,
-            "last_touchpoint_at": rfc3339(view.last_touchpoint_at),
-            "updated_at": rfc3339(view.updated_at),
-            "overflow": view.overflow,
-            "model": {"name": view.model, "version": view.model_version},
-            "risk": None if view.risk is None else _current_risk(view.risk),
+            "identity_id": change.identity_id,
+            "kind": change.kind,
+            "profile_id": change.profile_id,
+            "revision": change.revision,
+            "parent": change.parent,
+            "at": rfc3339(change.at),
+            "reason": change.reason,
+            "text": change.text,
+            "evidence": change.evidence,
+            "merged_into": change.merged_into,
         },
     )
+
+
+def identity_change_headers(change: IdentityChanged, source: bytes) -> Headers:
+    """CloudEvents headers; `ce_id` names the message, so it is unique within `source`."""
+    return _headers(IDENTITY_CHANGE_TYPE, source, f"identity/{change.profile_id}/{change.revision}", change.at)
+
+
+def encode_profile(view: ProfileChanged) -> bytes:
+    """The value of a message on journey.profiles (contract: `outputs.ProfileView`)."""
+    value: dict[str, Any] = {
+        "profile_id": view.profile_id,
+        "revision": view.revision,
+        "stage": view.stage,
+        "entered_at": None if view.entered_at is None else rfc3339(view.entered_at),
+        "previous_stage": view.previous_stage,
+        "rule": view.rule,
+        "last_touchpoint_at": rfc3339(view.last_touchpoint_at),
+        "updated_at": rfc3339(view.updated_at),
+        "overflow": view.overflow,
+        "model": {"name": view.model, "version": view.model_version},
+        "risk": None if view.risk is None else _current_risk(view.risk),
+    }
+    if view.identifiers:
+        value["identifiers"] = view.identifiers
+    return _encode(value)
 
 
 def _current_risk(risk: CurrentRisk) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import faust
 from faust.types.auth import SASLMechanism
 
-from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, IdentityChange, ProfileView, StageChange
 from journey_stream.subscribe.faust_parts import CommittedApp, ModelCodec
 from journey_stream.subscribe.memory import SqliteMemory
 from journey_stream.subscribe.reactions import Reactor
@@ -33,6 +33,7 @@ class Topics(NamedTuple):
 
     stage_changes: Any
     churn_risk: Any
+    identity_changes: Any
     profiles: Any
     dead_letters: Any
 
@@ -69,6 +70,7 @@ def output_topics(app: Any, settings: Settings) -> Topics:
     return Topics(
         app.topic(names.stage_changes, key_type=str, value_serializer=ModelCodec(model=StageChange)),
         app.topic(names.churn_risk, key_type=str, value_serializer=ModelCodec(model=ChurnRiskChange)),
+        app.topic(names.identity_changes, key_type=str, value_serializer=ModelCodec(model=IdentityChange)),
         app.topic(names.profiles, key_type=str, value_serializer=ModelCodec(model=ProfileView)),
         app.topic(names.dead_letters, key_type=bytes, value_type=bytes, value_serializer="raw"),
     )

@@ -94,7 +94,7 @@ class JourneyDriver:
         return new
 
     def profile(self, profile_id: str) -> ProfileView:
-        """The current view of a profile. Raises KeyError if none was published."""
+        """The current view of a profile. Raises KeyError if none was published, or if the profile is gone."""
         return self._profiles[profile_id]
 
     def history(self, profile_id: str) -> list[StageChange]:
@@ -181,7 +181,10 @@ class JourneyDriver:
             ChurnRiskChange.model_validate_json(encode_risk_change(caused.change)) for caused in batch.risks
         ]
         for profile_id, view in batch.views.items():
-            self._profiles[profile_id] = ProfileView.model_validate_json(encode_profile(view))
+            if view is None:
+                self._profiles.pop(profile_id, None)
+            else:
+                self._profiles[profile_id] = ProfileView.model_validate_json(encode_profile(view))
         self._dead_letters += batch.dead_letters
         return new
 

@@ -7,8 +7,32 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from journey_stream.engine.partition import Partition
-from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged, StageChanged
-from journey_stream.events.log import AsOf, Source, Tick, Unreadable, decode, decode_touchpoint, original_of
+from journey_stream.events.decisions import (
+    Decision,
+    Forward,
+    IdentityChanged,
+    ProfileChanged,
+    ProfileGone,
+    Rejected,
+    RiskChanged,
+    StageChanged,
+)
+from journey_stream.events.log import (
+    AsOf,
+    Attach,
+    Block,
+    Deliver,
+    Link,
+    Message,
+    Retract,
+    Source,
+    Tick,
+    Unlink,
+    Unreadable,
+    decode,
+    decode_touchpoint,
+    original_of,
+)
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.dead_letters import DeadLetter, Header
 
@@ -42,36 +66,61 @@ class CausedRisk(NamedTuple):
     record: LogRecord
 
 
+class CausedIdentity(NamedTuple):
+    """The same for a change of identity."""
+
+    change: IdentityChanged
+    record: LogRecord
+
+
+class Forwarded(NamedTuple):
+    """What a task says of another identifier, and the log record that was applied when it came about."""
+
+    message: Message
+    record: LogRecord
+
+
 class Batch(NamedTuple):
     """What a run of log records brought about.
 
-    `views` holds the last view per profile. `changelog` holds the state records to store, None to delete a key.
-    `next_offset` is the position after the batch and `clock` (ms) the time there. `oldest_at` is when the oldest
-    touchpoint of the batch happened (ms); None without any.
+    `forwards` are to be appended to the log, in this order. `views` holds the last view per profile, None for one that
+    is gone. `changelog` holds the state records to store, None to delete a key. `next_offset` is the position after the
+    batch and `clock` (ms) the time there. `oldest_at` is when the oldest touchpoint of the batch happened (ms); None
+    without any. `shared` counts the touchpoints that were left out because they lay on a shared identifier.
     """
 
     changes: list[Caused]
     risks: list[CausedRisk]
-    views: dict[str, ProfileChanged]
+    identities: list[CausedIdentity]
+    forwards: list[Forwarded]
+    views: dict[str, ProfileChanged | None]
     dead_letters: list[DeadLetter]
     changelog: list[tuple[bytes, bytes | None]]
     next_offset: int
     clock: int
     oldest_at: int | None
     records_by_kind: dict[str, int]
+    shared: int
+
+
+def kind_of(message: Message) -> str:
+    """What the metrics call such a record: its `kind` in the log."""
+    return _KINDS[type(message)]
 
 
 class _Open:
     """A batch in the making."""
 
-    __slots__ = ("changes", "dead_letters", "kinds", "oldest_at", "risks", "views")
+    __slots__ = ("changes", "dead_letters", "forwards", "identities", "kinds", "oldest_at", "risks", "views")
 
     def __init__(self) -> None:
         self.changes: list[Caused] = []
         self.risks: list[CausedRisk] = []
-        self.views: dict[str, ProfileChanged] = {}
+        self.identities: list[CausedIdentity] = []
+        self.forwards: list[Forwarded] = []
+        self.views: dict[str, ProfileChanged | None] = {}
         self.dead_letters: list[DeadLetter] = []
-        self.kinds = {"touchpoint": 0, "tick": 0, "as_of": 0, "unreadable": 0}
+        self.kinds = dict.fromkeys(("touchpoint", "unreadable", *_KINDS.values()), 0)
         self.oldest_at: int | None = None
 
 
@@ -87,6 +136,7 @@ class Processor:
         self._topic = topic
         self._partition = partition
         self._open = _Open()
+        self._shared = engine.counters.shared
 
     def process(self, records: Iterable[LogRecord]) -> Batch:
         """`apply` and `finish`."""
@@ -124,6 +174,13 @@ class Processor:
         batch.oldest_at = oldest_at
         self.next_offset = next_offset
 
+    def passed(self, offset: int) -> None:
+        """Go on at `offset`: what lies before it and was not applied is nothing that a consumer is shown.
+
+        Such are the markers that transactions end with, and what was written in those that were aborted.
+        """
+        self.next_offset = max(self.next_offset, offset)
+
     def _apply_other(self, batch: _Open, record: LogRecord) -> None:
         """Apply a record that is no touchpoint."""
         decoded = decode(record.key, record.timestamp, record.value)
@@ -142,15 +199,24 @@ class Processor:
                 batch.views[decision.profile_id] = decision
             elif isinstance(decision, RiskChanged):
                 batch.risks.append(CausedRisk(decision, record))
+            elif isinstance(decision, Forward):
+                batch.forwards.append(Forwarded(decision.message, record))
+            elif isinstance(decision, IdentityChanged):
+                batch.identities.append(CausedIdentity(decision, record))
+            elif isinstance(decision, ProfileGone):
+                batch.views[decision.profile_id] = None
             elif isinstance(decision, Rejected):
                 batch.dead_letters.append(self._rejected(record, decision))
 
     def finish(self) -> Batch:
         """What all that was applied since the last batch brought about."""
         done, self._open = self._open, _Open()
+        shared_before, self._shared = self._shared, self.engine.counters.shared
         return Batch(
             done.changes,
             done.risks,
+            done.identities,
+            done.forwards,
             done.views,
             done.dead_letters,
             self.engine.drain_state(),
@@ -158,6 +224,7 @@ class Processor:
             self.engine.clock,
             done.oldest_at,
             done.kinds,
+            self._shared - shared_before,
         )
 
     def _unreadable(self, record: LogRecord, found: Unreadable) -> DeadLetter:
@@ -174,9 +241,13 @@ class Processor:
 
     def _rejected(self, record: LogRecord, decision: Rejected) -> DeadLetter:
         original = original_of(record.value)
-        if decision.displaced is not None or original is None:
+        value: bytes | None
+        if decision.displaced is not None:
             # The displaced touchpoint came with an earlier record; what was kept of it is all there is.
             source, key, value = self._position_of(record), record.key, decision.displaced
+        elif original is None:
+            # What routers and tasks say of identifiers comes from no source: the log has the original.
+            source, key, value = self._position_of(record), record.key, record.value
         else:
             source, key, value = original
         key = record.key if key is None else key
@@ -188,4 +259,13 @@ class Processor:
         return Source(self._topic, self._partition, record.offset)
 
 
-_KINDS: dict[type, str] = {Tick: "tick", AsOf: "as_of"}
+_KINDS: dict[type, str] = {
+    Tick: "tick",
+    AsOf: "as_of",
+    Link: "link",
+    Unlink: "unlink",
+    Block: "block",
+    Deliver: "deliver",
+    Retract: "retract",
+    Attach: "attach",
+}

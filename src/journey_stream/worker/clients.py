@@ -43,15 +43,16 @@ def idempotent_producer(settings: Settings) -> AIOKafkaProducer:
     return AIOKafkaProducer(**_producer_options(settings), enable_idempotence=True, acks="all")
 
 
-def partition_consumer(settings: Settings, *, committed_only: bool = False, packed: bool = False) -> AIOKafkaConsumer:
+def partition_consumer(settings: Settings, *, packed: bool = False) -> AIOKafkaConsumer:
     """A consumer in no group, for `assign` and `seek`. A position that does not exist is an error, never a jump.
 
-    With `packed` it hands over `Packed` in place of records.
+    It reads what is committed: of our own topics only the dead letters of routers are written without a transaction,
+    and the touchpoints in the log. With `packed` it hands over `Packed` in place of records.
     """
     return AIOKafkaConsumer(
         **settings.client_options(),
         request_timeout_ms=REQUEST_TIMEOUT_MS,
-        isolation_level="read_committed" if committed_only else "read_uncommitted",
+        isolation_level="read_committed",
         auto_offset_reset="none",
         enable_auto_commit=False,
         max_partition_fetch_bytes=FETCH_BYTES,

@@ -29,6 +29,7 @@ class TopicNames(NamedTuple):
     state: str
     stage_changes: str
     churn_risk: str
+    identity_changes: str
     profiles: str
     dead_letters: str
 
@@ -90,7 +91,9 @@ class Settings(BaseModel):
         return TopicNames(
             *(
                 self.topic_prefix + name
-                for name in ("log", "state", "stage-changes", "churn-risk", "profiles", "dead-letters")
+                for name in (
+                    *("log", "state", "stage-changes", "churn-risk", "identity-changes", "profiles", "dead-letters"),
+                )
             )
         )
 

@@ -18,13 +18,13 @@ from journey_stream.worker.building import build
 from journey_stream.worker.clients import abandon_producer, close_producer, transactional_producer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Uncertain
-from journey_stream.worker.outbox import Row
+from journey_stream.worker.outbox import Place, Row
 
 OPEN_SECONDS_MAX = 60.0
 
 
 class TaskProducer:
-    """Writes the batches of one task, each in one transaction, to partition `partition` of the output topics."""
+    """Writes the batches of the task of log partition `partition`, each in one transaction."""
 
     def __init__(self, settings: Settings, partition: int) -> None:
         self._settings = settings
@@ -40,8 +40,11 @@ class TaskProducer:
         async with asyncio.timeout(OPEN_SECONDS_MAX):
             await producer.start()
 
-    async def commit(self, messages: Mapping[str, Sequence[Row]]) -> None:
-        """Write messages per topic in one transaction.
+    async def commit(self, messages: Mapping[Place, Sequence[Row]]) -> None:
+        """Write messages per topic and partition in one transaction.
+
+        One transaction after another and each partition's messages in order: so what one task writes to a partition is
+        read there in the order in which it was decided.
 
         Raises Fenced if somebody else has opened the task, one of PERMISSION_ERRORS if the broker refuses the user, and
         Uncertain after any other failure. After any of them, this producer is of no use.
@@ -76,12 +79,12 @@ class TaskProducer:
             producer, self._producer = self._producer, None
             await abandon_producer(producer)
 
-    async def _commit(self, producer: AIOKafkaProducer, messages: Mapping[str, Sequence[Row]]) -> None:
-        built = {topic: build(producer.create_batch, queue) for topic, queue in messages.items()}
+    async def _commit(self, producer: AIOKafkaProducer, messages: Mapping[Place, Sequence[Row]]) -> None:
+        built = [(*place, build(producer.create_batch, queue)) for place, queue in messages.items()]
         await producer.begin_transaction()
         self._ended = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001 - nothing public tells it
         # aiokafka commits even if a batch of the transaction has failed: all of them have to be acknowledged first.
-        await send_batches(producer, [(topic, self._partition, batches) for topic, batches in built.items()])
+        await send_batches(producer, built)
         await producer.commit_transaction()
 
     def _refusal(self) -> BaseException | None:

@@ -94,6 +94,11 @@ class Metrics:
         self.risk_changes = Counter(
             "journey_risk_changes", "Changes of churn risk, by the band entered.", ["band", "kind"], registry=registry
         )
+        self.shared = Counter(
+            "journey_shared_touchpoints",
+            "Touchpoints left out because their identifier is shared by too many customers.",
+            registry=registry,
+        )
         self.to_rescore = Gauge(
             "journey_rescoring_profiles",
             "Profiles that wait for their first score with new parameters of churn risk.",

@@ -1,35 +1,40 @@
-"""A batch as messages per topic, each within its topic's size limit.
+"""A batch as messages per topic and partition, each within its topic's size limit.
 
 An output that would be too large does not stop the task. A stage change is too large only for its evidence: as many
 of the ids are kept as fit, because a gap in the revisions would be worse, and the touchpoint that caused it goes to
 the dead letters with the whole number in the detail. A dead letter that is too large keeps its headers, which say
-where the original is, and loses its value.
+where the original is, and loses its value. What a task forwards holds a few fields of a touchpoint that the log has
+taken already; should it be too large nevertheless, it is a dead letter in full.
 """
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from journey_stream.events.decisions import StageChanged
-from journey_stream.events.log import Source, original_of
+from journey_stream.events.decisions import ProfileChanged, StageChanged
+from journey_stream.events.log import Source, encode_message, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.events.wire import (
+    encode_identity_change,
     encode_profile,
     encode_risk_change,
     encode_stage_change,
+    identity_change_headers,
     risk_change_headers,
     stage_change_headers,
 )
-from journey_stream.worker.batch import Batch, Caused, CausedRisk, LogRecord
+from journey_stream.worker.batch import Batch, Caused, CausedIdentity, CausedRisk, Forwarded, LogRecord, kind_of
 from journey_stream.worker.changelog import KEY, Position, encode_position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
 from journey_stream.worker.errors import WorkerError
+from journey_stream.worker.murmur import partition_for
 
 BATCH_OVERHEAD_BYTES: Final = 61 + 5 + 10 + 5 + 1 + 3 * 5
 """Header of a Kafka batch with one record, and the most that the record's own lengths can take."""
 
 _HEADER_OVERHEAD_BYTES: Final = 2 * 5
 _PROFILE_HEADERS: tuple[Header, ...] = (("content-type", b"application/json"),)
+_NO_HEADERS: list[Header] = []
 
 
 Row = tuple[bytes | None, bytes | None, Sequence[Header], int | None]
@@ -37,6 +42,9 @@ Row = tuple[bytes | None, bytes | None, Sequence[Header], int | None]
 
 
 StateRecords = list[tuple[bytes, bytes | None]]
+
+Place = tuple[str, int]
+"""A topic and the number of a partition of it."""
 
 
 class Message(NamedTuple):
@@ -67,25 +75,31 @@ class Outbox:
         self._letter_bytes_max = settings.dead_letter_bytes_max
         self._source = f"/{settings.application_id}/{partition}".encode()
 
-    def messages(self, batch: Batch) -> dict[str, Sequence[Row]]:
-        """Messages per topic, in order. The position record is always among them.
+    def messages(self, batch: Batch) -> dict[Place, Sequence[Row]]:
+        """Messages per topic and partition, in order. The position record is always among them.
 
-        Adds to the batch the dead letters of outputs that are too large.
+        All go to the task's own partition but what it forwards: that goes where the log has the key. Adds to the batch
+        the dead letters of outputs that are too large.
         """
         letters = batch.dead_letters
         changes = [self._stage_change(caused, letters) for caused in batch.changes]
-        views = [Message(id_.encode(), encode_profile(view), _PROFILE_HEADERS) for id_, view in batch.views.items()]
+        forwards = self._forwards(batch.forwards, letters) if batch.forwards else {}
+        views = [_view(id_, view) for id_, view in batch.views.items()]
         position = Position(batch.next_offset, batch.clock, self._partitions)
         state = self._state(batch.changelog)
         state.append(Message(KEY, encode_position(position)))
         found: dict[str, Sequence[Row]] = {
             self._topics.stage_changes: changes,
             self._topics.churn_risk: [self._risk_change(caused) for caused in batch.risks],
+            self._topics.identity_changes: [self._identity_change(caused) for caused in batch.identities],
             self._topics.profiles: views,
             self._topics.dead_letters: [dead_letter_message(letter, self._letter_bytes_max) for letter in letters],
             self._topics.state: state,
         }
-        return {topic: messages for topic, messages in found.items() if messages}
+        own: dict[Place, Sequence[Row]] = {
+            (topic, self._partition): messages for topic, messages in found.items() if messages
+        }
+        return own | forwards
 
     def _state(self, changelog: StateRecords) -> list[Row]:
         rows: list[Row] = []
@@ -118,6 +132,38 @@ class Outbox:
         headers = [*risk_change_headers(change, self._source), *_trace_of(caused.record)]
         return Message(change.profile_id.encode(), encode_risk_change(change), headers)
 
+    def _identity_change(self, caused: CausedIdentity) -> Message:
+        # Two identifiers and the ids of the touchpoints that link them: always far below any topic's limit.
+        change = caused.change
+        headers = [*identity_change_headers(change, self._source), *_trace_of(caused.record)]
+        return Message(change.profile_id.encode(), encode_identity_change(change), headers)
+
+    def _forwards(self, forwards: list[Forwarded], letters: list[DeadLetter]) -> dict[Place, list[Row]]:
+        """What goes to the log, by partition. Its time is that of the log record that it comes from."""
+        log, partitions, bytes_max = self._topics.log, self._partitions, self._bytes_max
+        found: dict[Place, list[Row]] = {}
+        for forward in forwards:
+            said, record = forward
+            key, value = said.profile_id.encode(), encode_message(said)
+            headers = _trace_of(record) if record.headers else _NO_HEADERS
+            row = Message(key, value, headers, record.timestamp)
+            if message_bytes(row) > bytes_max:
+                letters.append(self._too_large_forward(forward, row))
+                continue
+            found.setdefault((log, partition_for(key, partitions)), []).append(row)
+        return found
+
+    def _too_large_forward(self, forward: Forwarded, row: Message) -> DeadLetter:
+        said, record = forward
+        detail = (
+            f"the {kind_of(said)} for {said.profile_id} takes {message_bytes(row)} bytes, more than the "
+            f"{self._bytes_max} that {self._topics.log} holds: {said.profile_id} does not know of it"
+        )
+        source = Source(self._topics.log, self._partition, record.offset)
+        return DeadLetter(
+            Reason.OUTPUT_TOO_LARGE, detail, "task", source, record.timestamp, row.key, row.value, record.headers
+        )
+
     def _too_large(self, caused: Caused, kept: int) -> DeadLetter:
         change, record = caused
         detail = _cut_detail(change, kept, self._bytes_max)
@@ -128,6 +174,12 @@ class Outbox:
             source, key, value = original
         key = change.profile_id.encode() if key is None else key
         return DeadLetter(Reason.OUTPUT_TOO_LARGE, detail, "task", source, record.timestamp, key, value, record.headers)
+
+
+def _view(profile_id: str, view: ProfileChanged | None) -> Message:
+    if view is None:
+        return Message(profile_id.encode(), None)
+    return Message(profile_id.encode(), encode_profile(view), _PROFILE_HEADERS)
 
 
 def _trace_of(record: LogRecord) -> list[Header]:

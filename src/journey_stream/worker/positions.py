@@ -35,17 +35,13 @@ class Reading(NamedTuple):
 
     @property
     def settled(self) -> bool:
-        """Whether nothing waits anywhere."""
-        return self.routed >= self.sent and self.applied >= self.logged
+        """Whether nothing waits anywhere. What comes of a record is in the log before the record counts as applied."""
+        return not self.unrouted and not self.unapplied
 
     @property
-    def waiting(self) -> int:
-        """About how many records wait anywhere.
-
-        The router commits its position some time after it wrote to the log, so in between a record seems to wait
-        twice; what was sent and not yet applied does not, but never forgets a dead letter. The smaller is right.
-        """
-        return min(self.unrouted + max(0, self.logged - self.applied), max(0, self.sent - self.applied))
+    def unapplied(self) -> int:
+        """Records of the log that wait for the tasks, those of open transactions among them."""
+        return max(0, self.logged - self.applied)
 
 
 class Positions:
@@ -81,7 +77,8 @@ class Positions:
     async def read(self) -> Reading:
         """One reading; a group that cannot be asked yet has read nothing.
 
-        What is applied is read first, so that nothing seems to be applied before it was sent.
+        What is applied is read first, so that nothing seems to be applied before it was sent. Ends are those of what
+        was written, whether it is committed or not.
         """
         log = {self._settings.topics.log: self.log_partitions}
         applied = await self._reached(self._settings.tasks_group, log)

@@ -103,17 +103,21 @@ async def replay(
 
 
 async def end_history(settings: Settings, at: int, *, seconds_max: float | None = None) -> None:
-    """Let silence count until `at` (ms): once everything is routed, say so on every partition of the log.
+    """Let silence count until `at` (ms): once everything is applied, say so on every partition of the log.
 
-    Raises WorkerError when the router is not through after `seconds_max`.
+    Routed is not enough: what a task passes on to another comes to the log later, and must not find itself behind the
+    end. Raises WorkerError when the worker is not through after `seconds_max`.
     """
     began = time.monotonic()
     async with _broker_errors(settings), Positions(settings) as positions, _producer(settings) as producer:
-        while (reading := await positions.read()).unrouted:
+        routed = False
+        # What was routed during one reading is sure to be counted among what was logged in the next.
+        while (reading := await positions.read()).unapplied or not routed:
+            routed = not reading.unrouted
             if seconds_max is not None and time.monotonic() - began > seconds_max:
                 raise WorkerError(
-                    f"{reading.unrouted} records still wait for the router after {seconds_max:.0f} s; "
-                    "is a worker running with the same application_id?",
+                    f"{reading.unrouted} records still wait for the router and {reading.unapplied} for the tasks after "
+                    f"{seconds_max:.0f} s; is a worker running with the same application_id?",
                 )
             await asyncio.sleep(SLICE_SECONDS)
         for partition in range(positions.log_partitions):

@@ -94,6 +94,8 @@ class Task:
         self._log_tp = TopicPartition(settings.topics.log, partition)
         self._changelog_tp = TopicPartition(settings.topics.state, partition)
         self._applied_at = 0
+        self._fetched_to = 0
+        """The offset behind the last fetch, which may be further than behind its last record."""
         self._stopping = asyncio.Event()
         self._outbox = Outbox(settings, partition)
 
@@ -142,7 +144,7 @@ class Task:
 
     async def _restored(self) -> Processor:
         started = time.monotonic()
-        consumer = partition_consumer(self._settings, committed_only=True)
+        consumer = partition_consumer(self._settings)
         engine = self._make_engine()
         try:
             await consumer.start()
@@ -194,6 +196,7 @@ class Task:
     async def _work(self, consumer: AIOKafkaConsumer, producer: TaskProducer, processor: Processor) -> None:
         """Compute one batch while the one before it commits; a failure of either is the end of both."""
         committing: asyncio.Task[None] | None = None
+        stored = self._fetched_to = processor.next_offset
         ticking = Ticking(self._settings.ticks)
         fetched: Iterator[DefaultRecord] = iter(())
         try:
@@ -202,15 +205,21 @@ class Task:
                 if batch is None:
                     fetched = await self._poll(consumer, processor, ticking)
                     batch = await self._compute(processor, fetched)
+                applied_at = self._applied_at if batch else None
+                if batch is None and processor.next_offset > stored:
+                    # Nothing but ends of transactions has come. Left alone, the position would stay behind them for as
+                    # long as the log is quiet: lag tools would never come to 0, and retention might overtake it.
+                    batch = processor.finish()
                 if committing is not None:
                     await committing
                     committing = None
                 if batch is not None:
+                    stored = batch.next_offset
                     committing = asyncio.create_task(self._commit(producer, batch))
                 elif self._is_quiet(consumer, processor) and ticking.due(processor):
                     await self._send_tick(ticking)
                 behind = max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
-                self._report.progress(processor.engine, behind, self._applied_at if batch else None)
+                self._report.progress(processor.engine, behind, applied_at)
             if committing is not None:
                 await committing
         finally:
@@ -229,6 +238,7 @@ class Task:
     ) -> Iterator[DefaultRecord]:
         """The records of the next fetch, to be unpacked one by one."""
         found = await consumer.getmany(self._log_tp, timeout_ms=ticking.poll_ms(processor))
+        self._fetched_to = await consumer.position(self._log_tp)
         return chain.from_iterable(found.get(self._log_tp, ()))
 
     async def _compute(self, processor: Processor, fetched: Iterator[DefaultRecord]) -> Batch | None:
@@ -241,6 +251,7 @@ class Task:
             started = time.perf_counter()
             stride = list(islice(fetched, min(STRIDE_RECORDS, self._settings.batch_records_max - count)))
             if not stride:
+                processor.passed(self._fetched_to)
                 break
             processor.apply(stride)
             count += len(stride)
@@ -266,6 +277,7 @@ class Task:
         self._report.committed(batch, messages, time.perf_counter() - started)
 
     def _is_quiet(self, consumer: AIOKafkaConsumer, processor: Processor) -> bool:
+        """Whether nothing waits in the log, not even in a transaction that is open: what it brings comes first."""
         return bool(consumer.highwater(self._log_tp) == processor.next_offset)
 
     async def _wait_for_the_group(self, pause: float) -> None:

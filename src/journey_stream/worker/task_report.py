@@ -1,13 +1,14 @@
 """What one task tells the metrics."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from journey_stream.engine.partition import Partition
-from journey_stream.worker.batch import Batch
+from journey_stream.worker.batch import Batch, kind_of
 from journey_stream.worker.config import TopicNames
 from journey_stream.worker.metrics import Metrics
-from journey_stream.worker.outbox import Row
+from journey_stream.worker.outbox import Place, Row
 from journey_stream.worker.ticking import now_ms
 
 
@@ -28,7 +29,7 @@ class TaskReport:
         self._metrics.batch_seconds.labels("task").observe(seconds)
         self._metrics.batch_records.labels("task").observe(records)
 
-    def committed(self, batch: Batch, messages: Mapping[str, Sequence[Row]], seconds: float) -> None:
+    def committed(self, batch: Batch, messages: Mapping[Place, Sequence[Row]], seconds: float) -> None:
         """Only what was committed counts as read or written."""
         metrics, topics = self._metrics, self._topics
         metrics.transaction_seconds.observe(seconds)
@@ -38,14 +39,23 @@ class TaskReport:
         metrics.corrections.inc(retracted)
         metrics.count_out(topics.stage_changes, {"entered": len(batch.changes) - retracted, "retracted": retracted})
         self._risks(batch)
+        if batch.forwards:
+            metrics.count_out(topics.log, Counter(kind_of(forward.message) for forward in batch.forwards))
+        if batch.identities:
+            kinds: Counter[str] = Counter(caused.change.kind for caused in batch.identities)
+            metrics.count_out(topics.identity_changes, kinds)
+        metrics.shared.inc(batch.shared)
         metrics.count_out(topics.profiles, {"profile": len(batch.views)})
-        metrics.count_out(topics.state, {"state": len(messages.get(topics.state, ()))})
-        metrics.count_out(topics.dead_letters, {"dead_letter": len(messages.get(topics.dead_letters, ()))})
+        metrics.count_out(topics.state, {"state": self._written(messages, topics.state)})
+        metrics.count_out(topics.dead_letters, {"dead_letter": self._written(messages, topics.dead_letters)})
         for letter in batch.dead_letters:
             metrics.dead_letters.labels("task", letter.reason.value).inc()
         metrics.clock.labels(self._label).set(batch.clock / 1000)
         if batch.oldest_at is not None:
             metrics.oldest_event.labels(self._label).set(batch.oldest_at / 1000)
+
+    def _written(self, messages: Mapping[Place, Sequence[Row]], topic: str) -> int:
+        return len(messages.get((topic, self._partition), ()))
 
     def _risks(self, batch: Batch) -> None:
         changes = [caused.change for caused in batch.risks]

@@ -60,6 +60,7 @@ def topic_specs(settings: Settings, replicas: int, *, history: bool) -> list[Top
         (names.state, Role.STATE),
         (names.stage_changes, Role.EVENTS),
         (names.churn_risk, Role.EVENTS),
+        (names.identity_changes, Role.EVENTS),
         (names.profiles, Role.VIEW),
         (names.dead_letters, Role.DEAD_LETTERS),
     ]

@@ -33,6 +33,7 @@ def test_the_topics_are_those_of_the_settings_and_typed(tmp_path: Path) -> None:
     assert [topic.get_topic_name() for topic in topics] == [
         "shop.stage-changes",
         "shop.churn-risk",
+        "shop.identity-changes",
         "shop.profiles",
         "shop.dead-letters",
     ]

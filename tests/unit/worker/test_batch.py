@@ -5,7 +5,8 @@ import pytest
 
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
-from journey_stream.events.log import Source, encode_as_of, encode_tick
+from journey_stream.events.decisions import Forward, IdentityChanged, ProfileChanged, ProfileGone, Rejected
+from journey_stream.events.log import Attach, Link, Source, encode_as_of, encode_message, encode_tick
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.batch import Batch, Processor
 from tests.integration.journeys import DAY_MS, model
@@ -38,7 +39,7 @@ def test_only_the_last_view_of_a_profile_is_kept(processor: Processor) -> None:
 
     batch = processor.process([logged(cart, 0), logged(purchase, 1, T0 + 5)])
 
-    assert {"c1": "purchase"} == {profile: view.stage for profile, view in batch.views.items()}
+    assert {"c1": "purchase"} == {profile: view and view.stage for profile, view in batch.views.items()}
 
 
 def test_records_that_were_applied_before_are_left_out(processor: Processor) -> None:
@@ -113,3 +114,52 @@ def test_a_failure_of_the_engine_names_the_record(processor: Processor) -> None:
         processor.process([record])
 
     assert ["while applying log[3] offset 41"] == caught.value.__notes__
+
+
+def test_offsets_that_no_consumer_is_shown_are_passed_and_never_taken_back(processor: Processor) -> None:
+    processor.apply([logged(touchpoint("e1", type="add_to_cart"), 7)])
+    processor.passed(11)
+    processor.passed(9)
+
+    assert (11, 11) == (processor.next_offset, processor.finish().next_offset)
+
+
+def test_what_is_decided_about_identity_is_kept_with_what_caused_it(processor: Processor) -> None:
+    record = logged(touchpoint(), 3)
+    view = ProfileChanged("c1", 1, None, None, None, None, T0, T0, False, "test", 1)
+    linked = IdentityChanged("id", "linked", "c1", 1, "c2", T0, "observed", "Seen with c2.", ("e1",), "c2")
+    said = [Attach(profile_id="c2", at=T0, child="c1"), Attach(profile_id="c3", at=T0, child="c1", gone=True)]
+    again = view._replace(profile_id="c4")
+
+    decided = [view, ProfileGone("c1", 2), linked, *map(Forward, said), ProfileGone("c4", 1), again]
+    processor._note(processor._open, record, decided)
+    batch = processor.finish()
+
+    assert {"c1": None, "c4": again} == batch.views
+    assert [(linked, record)] == batch.identities
+    assert [(one, record) for one in said] == batch.forwards
+
+
+def test_records_about_identifiers_are_counted_by_kind(processor: Processor) -> None:
+    link = encode_message(Link(profile_id="email:a@x.org", at=T0, parent="c1", event_id="e1"))
+
+    batch = processor.process([Rec(b"email:a@x.org", link, T0, 0), logged(touchpoint(), 1)])
+
+    assert {"link": 1, "touchpoint": 1} == {kind: count for kind, count in batch.records_by_kind.items() if count}
+
+
+def test_touchpoints_on_shared_identifiers_are_counted_once(processor: Processor) -> None:
+    processor.engine.counters.shared += 3
+    first = processor.finish()
+    processor.engine.counters.shared += 1
+
+    assert (3, 1) == (first.shared, processor.finish().shared)
+
+
+def test_a_refused_record_that_came_from_no_source_is_given_back_as_it_lies_in_the_log(processor: Processor) -> None:
+    value = encode_message(Attach(profile_id="c2", at=T0, child="c1"))
+
+    processor._note(processor._open, Rec(b"c2", value, T0, 4), [Rejected(Reason.TOO_LATE, "late")])
+
+    [letter] = processor.finish().dead_letters
+    assert (Source("log", 3, 4), b"c2", value) == (letter.source, letter.key, letter.value)

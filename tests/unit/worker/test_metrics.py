@@ -6,10 +6,17 @@ import urllib.request
 
 import pytest
 
+from journey_stream.events.decisions import IdentityChanged
+from journey_stream.events.log import Attach
 from journey_stream.journey.load import preset
+from journey_stream.worker.batch import Batch, CausedIdentity, Forwarded
+from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.metrics import Metrics, serve_metrics
+from journey_stream.worker.outbox import Outbox
+from journey_stream.worker.task_report import TaskReport
 from tests.support.risks import nervous_scorer
+from tests.unit.worker.records import T0, logged, touchpoint
 
 # Prometheus: base units, and a counter ends in _total (which the client adds).
 UNITS = ("seconds", "bytes", "records", "profiles", "tasks", "partition")
@@ -105,3 +112,21 @@ def test_a_port_that_is_taken_is_a_matter_for_a_person() -> None:
 
         with pytest.raises(WorkerError, match=f"127.0.0.1:{port}: it is taken. Set metrics_port"):
             serve_metrics(Metrics(), "127.0.0.1", port)
+
+
+def test_what_a_task_writes_about_identity_is_counted_by_kind() -> None:
+    record = logged(touchpoint())
+    said = [Attach(profile_id="c2", at=T0, child="c1"), Attach(profile_id="c3", at=T0, child="c1")]
+    linked = IdentityChanged("id", "linked", "c1", 1, "c2", T0, "observed", "Seen with c2.", ("e1",), "c2")
+    forwards = [Forwarded(one, record) for one in said]
+    batch = Batch([], [], [CausedIdentity(linked, record)], forwards, {}, [], [], 1, T0, T0, {"link": 2}, 5)
+    metrics, settings = Metrics(), Settings(partitions=4)
+
+    TaskReport(metrics, settings.topics, 1).committed(batch, Outbox(settings, 1).messages(batch), 0.1)
+
+    value = metrics.registry.get_sample_value
+    assert 2 == value("journey_records_out_total", {"topic": "journey.log", "kind": "attach"})
+    assert 1 == value("journey_records_out_total", {"topic": "journey.identity-changes", "kind": "linked"})
+    assert 1 == value("journey_records_out_total", {"topic": "journey.state", "kind": "state"})
+    assert 2 == value("journey_records_in_total", {"topic": "journey.log", "kind": "link"})
+    assert 5 == value("journey_shared_touchpoints_total")

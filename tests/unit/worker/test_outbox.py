@@ -4,16 +4,18 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from journey_stream.engine.partition import Partition
-from journey_stream.events.decisions import StageChanged
-from journey_stream.events.log import Source
+from journey_stream.events.decisions import IdentityChanged, StageChanged
+from journey_stream.events.log import Deliver, Source, decode, encode_message
 from journey_stream.events.reasons import Reason
-from journey_stream.worker.batch import Batch, Caused, Processor
+from journey_stream.worker.batch import Batch, Caused, CausedIdentity, Forwarded, Processor
 from journey_stream.worker.changelog import KEY, Position, decode_position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter
 from journey_stream.worker.errors import WorkerError
+from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import Message, Outbox, dead_letter_message, message_bytes
 from tests.integration.journeys import model
 from tests.support.risks import nervous_scorer
@@ -26,12 +28,32 @@ CHANGE = StageChanged(
 )
 
 
+LINKED = IdentityChanged(
+    *("id", "linked", "email:a@x.org", 1, "c1", T0, "observed", "Seen with c1.", ("e1",), None),
+)
+
+
+def deliver(to: str, event_id: str, facts: dict[str, Any] | None = None) -> Deliver:
+    return Deliver(
+        profile_id=to,
+        at=T0,
+        admitted_at=T0,
+        via="email:a@x.org",
+        event_id=event_id,
+        channel="web",
+        type="view",
+        facts=facts,
+    )
+
+
 def batch(**fields: Any) -> Batch:
-    return Batch([], [], {}, [], [], 9, T0, None, {})._replace(**fields)
+    return Batch([], [], [], [], {}, [], [], 9, T0, None, {}, 0)._replace(**fields)
 
 
-def messages_of(outbox: Outbox, of: Batch) -> dict[str, list[Message]]:
-    return {topic: [Message(*row) for row in rows] for topic, rows in outbox.messages(of).items()}
+def messages_of(outbox: Outbox, of: Batch, partition: int = 0) -> dict[str, list[Message]]:
+    """What goes to one partition, by topic."""
+    rows = outbox.messages(of)
+    return {topic: [Message(*row) for row in rows[topic, at]] for topic, at in rows if at == partition}
 
 
 def letter(**fields: Any) -> DeadLetter:
@@ -43,7 +65,7 @@ def test_a_batch_becomes_messages_for_each_topic_and_always_a_position() -> None
     processor = Processor(Partition(model()), "journey.log", 3)
     applied = processor.process([logged(touchpoint(type="add_to_cart"), 8, headers=(("traceparent", b"00-1"),))])
 
-    messages = messages_of(Outbox(SETTINGS, 3), applied)
+    messages = messages_of(Outbox(SETTINGS, 3), applied, 3)
 
     assert {"journey.stage-changes", "journey.profiles", "journey.state"} == messages.keys()
     change = messages["journey.stage-changes"][0]
@@ -57,7 +79,7 @@ def test_a_change_of_risk_goes_to_its_own_topic_with_the_current_band_in_the_vie
     processor = Processor(Partition(model(), None, nervous_scorer()), "journey.log", 3)
     applied = processor.process([logged(touchpoint(type="buy"), 8, headers=(("traceparent", b"00-1"),))])
 
-    messages = messages_of(Outbox(SETTINGS, 3), applied)
+    messages = messages_of(Outbox(SETTINGS, 3), applied, 3)
 
     [risk] = messages["journey.churn-risk"]
     value = json.loads(risk.value or b"")
@@ -70,7 +92,66 @@ def test_a_change_of_risk_goes_to_its_own_topic_with_the_current_band_in_the_vie
 def test_a_batch_without_consequences_still_stores_its_position() -> None:
     messages = Outbox(SETTINGS, 0).messages(batch())
 
-    assert {"journey.state": 1} == {topic: len(queue) for topic, queue in messages.items()}
+    assert {("journey.state", 0): 1} == {place: len(queue) for place, queue in messages.items()}
+
+
+def test_a_change_of_identity_goes_to_its_own_topic_with_the_trace_of_what_caused_it() -> None:
+    caused = CausedIdentity(LINKED, logged(touchpoint(), 8, headers=(("traceparent", b"00-1"), ("h", b"x"))))
+
+    messages = messages_of(Outbox(SETTINGS, 0), batch(identities=[caused]))
+
+    [linked] = messages["journey.identity-changes"]
+    value = json.loads(linked.value or b"")
+    assert (b"email:a@x.org", "linked", "c1") == (linked.key, value["kind"], value["parent"])
+    headers = dict(linked.headers)
+    assert {"ce_id": b"identity/email:a@x.org/1", "traceparent": b"00-1"}.items() <= headers.items()
+    assert "h" not in headers
+
+
+def test_a_profile_that_is_gone_is_a_tombstone() -> None:
+    messages = messages_of(Outbox(SETTINGS, 0), batch(views={"c1": None}))
+
+    assert [Message(b"c1", None)] == messages["journey.profiles"]
+
+
+def test_what_is_forwarded_goes_to_the_partition_of_its_key_in_order_with_the_time_of_its_cause() -> None:
+    causes = [logged(touchpoint(), n, T0 + n, headers=(("traceparent", b"00-%d" % n), ("h", b"x"))) for n in range(40)]
+    said = [deliver(f"c{n % 9}", f"e{n}") for n in range(40)]
+    forwards = [Forwarded(one, cause) for one, cause in zip(said, causes, strict=True)]
+
+    messages = Outbox(SETTINGS, 2).messages(batch(forwards=forwards))
+
+    found: dict[str, list[str]] = {}
+    for (topic, partition), rows in messages.items():
+        if topic != "journey.log":
+            continue
+        for key, value, headers, timestamp in rows:
+            assert partition == partition_for(key or b"", 4)
+            decoded = decode(key, timestamp or 0, value)
+            assert isinstance(decoded, Deliver)
+            number = int(decoded.event_id[1:])
+            assert (T0 + number, [("traceparent", b"00-%d" % number)]) == (timestamp, list(headers))
+            assert replace(said[number], arrived_at=T0 + number) == decoded
+            found.setdefault(decoded.profile_id, []).append(decoded.event_id)
+    assert {f"c{n}": [f"e{m}" for m in range(n, 40, 9)] for n in range(9)} == found
+    assert ("journey.state", 2) in messages
+
+
+def test_a_forward_that_the_log_cannot_hold_is_a_dead_letter_in_full_and_the_others_go() -> None:
+    huge = deliver("c1", "e1", {"basket": "x" * SETTINGS.record_bytes_max})
+    forwards = [Forwarded(one, logged(touchpoint(), 8)) for one in (huge, deliver("c1", "e2"))]
+
+    applied = batch(forwards=forwards)
+    messages = Outbox(SETTINGS, 2).messages(applied)
+
+    [(_, value, _, _)] = messages["journey.log", partition_for(b"c1", 4)]
+    assert b'"e2"' in (value or b"")
+    [told] = applied.dead_letters
+    assert (Reason.OUTPUT_TOO_LARGE, Source("journey.log", 2, 8)) == (told.reason, told.source)
+    assert (b"c1", encode_message(huge)) == (told.key, told.value)
+    assert "the deliver for c1 takes" in told.detail
+    [(key, whole, _, _)] = messages["journey.dead-letters", 2]
+    assert (b"c1", encode_message(huge)) == (key, whole)
 
 
 def test_a_stage_change_that_is_too_large_loses_evidence_and_tells_it_in_a_dead_letter() -> None:

@@ -52,6 +52,7 @@ def test_topics_for_history_keep_everything() -> None:
         "journey.state": None,
         "journey.stage-changes": "-1",
         "journey.churn-risk": "-1",
+        "journey.identity-changes": "-1",
         "journey.profiles": None,
         "journey.dead-letters": "-1",
     } == retention
