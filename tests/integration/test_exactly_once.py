@@ -175,10 +175,10 @@ async def _check_state(settings: Settings) -> list[int]:
         places = [TopicPartition(settings.topics.log, number) for number in range(settings.partitions)]
         log_ends = await consumer.end_offsets(places)
     clocks = []
-    for (_, number), end in log_ends.items():
-        engine, position = await state_of(settings, number)
+    for place in places:
+        engine, position = await state_of(settings, place.partition)
         assert position is not None
-        assert end == position.next_offset
+        assert log_ends[place] == position.next_offset
         clocks.append(engine.clock)
     return clocks
 

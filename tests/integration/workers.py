@@ -64,14 +64,24 @@ class Worker:
     """One worker process; its log is `<directory>/<name>.log`."""
 
     def __init__(
-        self, config: Path, name: str, role: str = "all", *, slow_restore: bool = False, debug: bool = False
+        self,
+        config: Path,
+        name: str,
+        role: str = "all",
+        *,
+        slow_restore: bool = False,
+        debug: bool = False,
+        module: Sequence[str] = (),
     ) -> None:
+        """`module` is one of tests.integration to run in place of the worker, with what follows its CONFIG."""
         self.log = config.with_name(f"{name}.log")
         command = ["journey_stream.cli.main", "worker", "--config", str(config), "--role", role]
         if debug:
             command.insert(1, "--debug")
         if slow_restore:
             command = ["tests.integration.slow_worker", str(config), role]
+        if module:
+            command = [module[0], str(config), *module[1:]]
         environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEY_")}
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(

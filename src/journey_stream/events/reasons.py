@@ -30,5 +30,5 @@ MEANING: dict[Reason, str] = {
     Reason.CONFLICTING_DUPLICATE: "Another touchpoint with this event_id says something else and was kept.",
     Reason.RECORD_TOO_LARGE: "The record is larger than journey.log accepts.",
     Reason.OUTPUT_TOO_LARGE: "What this touchpoint caused is larger than an output topic accepts.",
-    Reason.UNREADABLE_LOG_RECORD: "A record of journey.log was not written by a router of this release.",
+    Reason.UNREADABLE_LOG_RECORD: "A record of journey.log was not written by a worker of this release.",
 }

@@ -18,7 +18,7 @@ REMEDY: dict[Reason, str] = {
     Reason.CONFLICTING_DUPLICATE: "Give each touchpoint an `event_id` of its own.",
     Reason.RECORD_TOO_LARGE: "Send less: rules read a few fields, the rest belongs elsewhere.",
     Reason.OUTPUT_TOO_LARGE: "Use a rule with a smaller `count`, or shorter event ids; or raise `record_bytes_max`.",
-    Reason.UNREADABLE_LOG_RECORD: "Nobody but the router may write to `journey.log`; find out who did.",
+    Reason.UNREADABLE_LOG_RECORD: "Nobody but workers of this release may write to `journey.log`; find out who did.",
 }
 """What to do about each."""
 

@@ -70,7 +70,7 @@ class Settings(BaseModel):
         default=10_000, alias="session_timeout"
     )
     transaction_timeout_ms: Annotated[Duration, Field(ge=1_000, le=15 * MINUTE_MS)] = Field(
-        default=MINUTE_MS, alias="transaction_timeout"
+        default=MINUTE_MS // 2, alias="transaction_timeout"
     )
 
     metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
