@@ -8,7 +8,7 @@ import pytest
 
 from journey_stream.cli.main import app
 from journey_stream.events.admission import Admitted, read_touchpoint
-from journey_stream.events.outputs import StageChange
+from journey_stream.events.outputs import IdentityChange, StageChange
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -42,12 +42,12 @@ def test_the_touchpoint_in_the_readme_is_admitted() -> None:
     assert isinstance(read_touchpoint(example.encode()), Admitted)
 
 
-def test_the_stage_change_in_the_page_on_subscribing_is_one() -> None:
-    [example] = fenced(ROOT / "docs" / "subscribing.md", "json")
+def test_the_messages_in_the_page_on_subscribing_are_what_they_seem() -> None:
+    examples = fenced(ROOT / "docs" / "subscribing.md", "json")
 
-    change = StageChange.model_validate_json(example)
-
-    assert change.model_dump(mode="json", exclude_none=True).keys() == json.loads(example).keys()
+    for example, model in zip(examples, (StageChange, IdentityChange), strict=True):
+        change = model.model_validate_json(example)
+        assert change.model_dump(mode="json", exclude_none=True).keys() == json.loads(example).keys()
 
 
 def test_the_readme_names_only_commands_that_there_are() -> None:
