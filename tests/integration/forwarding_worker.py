@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from journey_stream.events.decisions import IdentityChanged
-from journey_stream.events.log import Deliver, TouchpointRecord, decode
+from journey_stream.events.log import Deliver, Passed, TouchpointRecord, decode
 from journey_stream.worker import fencing, task
 from journey_stream.worker.batch import Batch, CausedIdentity, Forwarded, LogRecord
 from journey_stream.worker.metrics import Metrics
@@ -68,11 +68,8 @@ class Processor:
                 passed_on = Deliver(
                     profile_id=found.type,
                     at=found.occurred_at,
-                    admitted_at=found.arrived_at,
                     via=found.profile_id,
-                    event_id=found.event_id,
-                    channel=found.channel,
-                    type=found.type,
+                    touchpoints=[Passed(found.occurred_at, found.event_id, found.channel, found.type)],
                 )
                 self._forwards.append(Forwarded(passed_on, record))
             elif isinstance(found, Deliver):
@@ -94,7 +91,7 @@ class Processor:
         receiver = delivery.profile_id
         self.engine.received[receiver] += 1
         revision = self.engine.received[receiver]
-        evidence = (delivery.event_id,)
+        evidence = tuple(one.event_id for one in delivery.touchpoints)
         return IdentityChanged(
             *(
                 f"{receiver}-{revision}",

@@ -3,15 +3,18 @@
 An output that would be too large does not stop the task. A stage change is too large only for its evidence: as many
 of the ids are kept as fit, because a gap in the revisions would be worse, and the touchpoint that caused it goes to
 the dead letters with the whole number in the detail. A dead letter that is too large keeps its headers, which say
-where the original is, and loses its value. What a task forwards holds a few fields of a touchpoint that the log has
-taken already; should it be too large nevertheless, it is a dead letter in full.
+where the original is, and loses its value. A forward that is too large is cut into several with fewer touchpoints each.
+One touchpoint alone fits, as only a few fields of it go on and the log has taken it whole before; should one not fit
+nevertheless, the forward is a dead letter.
 """
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from journey_stream.events.decisions import ProfileChanged, StageChanged
-from journey_stream.events.log import Source, encode_message, original_of
+from journey_stream.events.log import Deliver, Retract, Source, encode_message, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.events.wire import (
     encode_identity_change,
@@ -142,15 +145,18 @@ class Outbox:
         """What goes to the log, by partition. Its time is that of the log record that it comes from."""
         log, partitions, bytes_max = self._topics.log, self._partitions, self._bytes_max
         found: dict[Place, list[Row]] = {}
-        for forward in forwards:
-            said, record = forward
-            key, value = said.profile_id.encode(), encode_message(said)
+        waiting = forwards[::-1]
+        while waiting:
+            said, record = forward = waiting.pop()
+            key = said.profile_id.encode()
             headers = _trace_of(record) if record.headers else _NO_HEADERS
-            row = Message(key, value, headers, record.timestamp)
-            if message_bytes(row) > bytes_max:
+            row = Message(key, encode_message(said), headers, record.timestamp)
+            if message_bytes(row) <= bytes_max:
+                found.setdefault((log, partition_for(key, partitions)), []).append(row)
+            elif isinstance(said, (Deliver, Retract)) and len(said.touchpoints) > 1:
+                waiting += [Forwarded(half, record) for half in reversed(_halves(said))]
+            else:
                 letters.append(self._too_large_forward(forward, row))
-                continue
-            found.setdefault((log, partition_for(key, partitions)), []).append(row)
         return found
 
     def _too_large_forward(self, forward: Forwarded, row: Message) -> DeadLetter:
@@ -180,6 +186,13 @@ def _view(profile_id: str, view: ProfileChanged | None) -> Message:
     if view is None:
         return Message(profile_id.encode(), None)
     return Message(profile_id.encode(), encode_profile(view), _PROFILE_HEADERS)
+
+
+def _halves(said: Deliver | Retract) -> list[Deliver | Retract]:
+    """The same in two messages, the earlier touchpoints first."""
+    middle = len(said.touchpoints) // 2
+    runs = said.touchpoints[:middle], said.touchpoints[middle:]
+    return [replace(said, at=run[-1].at, touchpoints=run) for run in runs]
 
 
 def _trace_of(record: LogRecord) -> list[Header]:

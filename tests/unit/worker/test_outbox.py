@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import IdentityChanged, StageChanged
-from journey_stream.events.log import Deliver, Source, decode, encode_message
+from journey_stream.events.log import Deliver, Passed, Source, decode, encode_message
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.batch import Batch, Caused, CausedIdentity, Forwarded, Processor
 from journey_stream.worker.changelog import KEY, Position, decode_position
@@ -33,17 +33,9 @@ LINKED = IdentityChanged(
 )
 
 
-def deliver(to: str, event_id: str, facts: dict[str, Any] | None = None) -> Deliver:
-    return Deliver(
-        profile_id=to,
-        at=T0,
-        admitted_at=T0,
-        via="email:a@x.org",
-        event_id=event_id,
-        channel="web",
-        type="view",
-        facts=facts,
-    )
+def deliver(to: str, *event_ids: str, **facts: str) -> Deliver:
+    passed = [Passed(T0 + n, event_id, "web", "view", dict(facts) or None) for n, event_id in enumerate(event_ids)]
+    return Deliver(profile_id=to, at=passed[-1].at, via="email:a@x.org", touchpoints=passed)
 
 
 def batch(**fields: Any) -> Batch:
@@ -129,19 +121,40 @@ def test_what_is_forwarded_goes_to_the_partition_of_its_key_in_order_with_the_ti
             assert partition == partition_for(key or b"", 4)
             decoded = decode(key, timestamp or 0, value)
             assert isinstance(decoded, Deliver)
-            number = int(decoded.event_id[1:])
+            [passed] = decoded.touchpoints
+            number = int(passed.event_id[1:])
             assert (T0 + number, [("traceparent", b"00-%d" % number)]) == (timestamp, list(headers))
             assert replace(said[number], arrived_at=T0 + number) == decoded
-            found.setdefault(decoded.profile_id, []).append(decoded.event_id)
+            found.setdefault(decoded.profile_id, []).append(passed.event_id)
     assert {f"c{n}": [f"e{m}" for m in range(n, 40, 9)] for n in range(9)} == found
     assert ("journey.state", 2) in messages
 
 
-def test_a_forward_that_the_log_cannot_hold_is_a_dead_letter_in_full_and_the_others_go() -> None:
-    huge = deliver("c1", "e1", {"basket": "x" * SETTINGS.record_bytes_max})
-    forwards = [Forwarded(one, logged(touchpoint(), 8)) for one in (huge, deliver("c1", "e2"))]
+def test_a_forward_that_the_log_cannot_hold_goes_in_parts_in_its_order() -> None:
+    whole = deliver("c1", *(f"e{n}" for n in range(30)), text="x" * 2_000)
+    forwards = [Forwarded(one, logged(touchpoint(), 8, T0 + 9)) for one in (whole, deliver("c1", "last"))]
 
     applied = batch(forwards=forwards)
+    rows = Outbox(SETTINGS, 2).messages(applied)["journey.log", partition_for(b"c1", 4)]
+
+    parts = [decode(key, timestamp or 0, value) for key, value, _, timestamp in rows]
+    assert [] == applied.dead_letters
+    assert 4 <= len(rows)
+    assert all(message_bytes(Message(*row)) <= SETTINGS.record_bytes_max for row in rows)
+    passed: list[Passed] = []
+    for part in parts:
+        assert isinstance(part, Deliver)
+        assert ("c1", whole.via, T0 + 9) == (part.profile_id, part.via, part.arrived_at)
+        assert part.at == part.touchpoints[-1].at
+        passed += part.touchpoints
+    assert [*whole.touchpoints, *deliver("c1", "last").touchpoints] == passed
+
+
+def test_a_touchpoint_that_cannot_be_forwarded_is_a_dead_letter_in_full_and_the_others_go() -> None:
+    huge = deliver("c1", "e1", basket="x" * SETTINGS.record_bytes_max)
+    together = replace(huge, touchpoints=[*huge.touchpoints, *deliver("c1", "e2").touchpoints])
+
+    applied = batch(forwards=[Forwarded(together, logged(touchpoint(), 8))])
     messages = Outbox(SETTINGS, 2).messages(applied)
 
     [(_, value, _, _)] = messages["journey.log", partition_for(b"c1", 4)]
