@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from journey_stream.engine.partition import Partition
+from journey_stream.journey.model import Identity
 from journey_stream.worker.config import Settings
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.router import Router
@@ -20,14 +22,17 @@ from tests.integration.journeys import Sent, model, scorer
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, *roles: str, to_failure: bool = False) -> AsyncIterator[Metrics]:
+async def running(
+    settings: Settings, *roles: str, to_failure: bool = False, identity: Identity | None = None
+) -> AsyncIterator[Metrics]:
     """Run the roles until the block ends, or one fails if `to_failure`; then stop them. Raises what they raise."""
+    journey = replace(model(), identity=identity)
     metrics = Metrics()
     parts: list[Router | Tasks] = []
     if "router" in roles or not roles:
         parts.append(Router(settings, metrics))
     if "tasks" in roles or not roles:
-        parts.append(Tasks(settings, metrics, lambda: Partition(model(), settings.limits, scorer())))
+        parts.append(Tasks(settings, metrics, lambda: Partition(journey, settings.limits, scorer())))
     ran = [asyncio.create_task(part.run()) for part in parts]
     try:
         yield metrics

@@ -90,7 +90,7 @@ def test_history_is_replayed_decided_and_explained_and_is_what_simulate_said(
 
     assert missing.returncode == 1
     assert "does not exist. Create it: journey-stream topics create." in missing.stdout
-    assert (created.returncode, len(created.stdout.splitlines())) == (0, 10)
+    assert (created.returncode, len(created.stdout.splitlines())) == (0, 11)
     assert (again.returncode, again.stdout.split(";")[0]) == (0, "all topics exist already")
     assert (checked.returncode, "fit to work with" in checked.stdout) == (0, True), checked.stdout
     assert (replayed.returncode, replayed.stdout) == (0, "wrote 5 touchpoints\n"), replayed.stderr

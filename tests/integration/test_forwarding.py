@@ -15,7 +15,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from journey_stream.events.admission import Admitted, read_touchpoint
-from journey_stream.events.log import Source, encode_touchpoint
+from journey_stream.events.log import Link, Source, encode_message, encode_touchpoint
+from journey_stream.journey.model import Identity
 from journey_stream.worker.clients import abandon_producer, transactional_producer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.murmur import partition_for
@@ -194,6 +195,46 @@ async def test_what_tasks_pass_on_is_neither_lost_nor_doubled_nor_out_of_order_w
         for isolation in ("read_committed", "read_uncommitted")
     }
     assert log["read_committed"] < log["read_uncommitted"], "no death has left anything in the log"
+
+
+async def test_what_an_email_did_becomes_the_customers_over_two_partitions(settings: Settings) -> None:
+    (customer,) = keys_of(1)
+    email = next(
+        f"email:a{n}@example.org" for n in count() if partition_for(f"email:a{n}@example.org".encode(), 2) == 0
+    )
+    topics, server = settings.topics, settings.bootstrap_servers[0]
+    body = {"event_id": "e1", "occurred_at": now_ms() - 3_600_000, "channel": "web", "type": "add_to_cart"}
+    identifiers = {"identifiers": {"email": email.removeprefix("email:")}}
+    admitted = read_touchpoint(json.dumps(body | identifiers).encode())
+    assert isinstance(admitted, Admitted)
+    link = Link(profile_id=email, at=now_ms() - 60_000, parent=customer, event_id="e2")
+    trace = [("traceparent", b"00-1")]
+
+    async with (
+        running(settings, "tasks", identity=Identity()),
+        AIOKafkaProducer(bootstrap_servers=server) as router,
+    ):
+        value = encode_touchpoint(admitted, Source("touchpoints.web", 0, 0), None)
+        await router.send_and_wait(topics.log, value, email.encode(), 0, now_ms())
+        await read(settings, topics.stage_changes, 1)
+        linked_at = now_ms()
+        await router.send_and_wait(topics.log, encode_message(link), email.encode(), 0, linked_at, trace)
+        changes = by_receiver(await read(settings, topics.stage_changes, 3))
+        [linked] = await read(settings, topics.identity_changes, 1)
+        await until_all_is_reported(settings)
+
+    assert [("entered", "decision"), ("retracted", "decision")] == [(c["kind"], c["to_stage"]) for c in changes[email]]
+    assert [("entered", "decision")] == [(c["kind"], c["to_stage"]) for c in changes[customer]]
+    told = json.loads(linked.value)
+    assert (email, "linked", customer, customer) == (
+        *(linked.key.decode(), told["kind"], told["parent"], told["merged_into"]),
+    )
+    assert {"ce_type": b"journey.identity-change.v1", "traceparent": b"00-1"}.items() <= dict(linked.headers).items()
+    views = {record.key.decode(): record.value for record in await read_all(server, topics.profiles)}
+    assert views[email] is None
+    assert [email] == json.loads(views[customer])["identifiers"]
+    passed_on = [record for record in await read_all(server, topics.log) if record.key == customer.encode()]
+    assert {(1, linked_at, tuple(trace))} == {(one.partition, one.timestamp, one.headers) for one in passed_on}
 
 
 async def test_a_log_that_ends_with_an_aborted_transaction_is_read_to_its_end_and_time_goes_on(

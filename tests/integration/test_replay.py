@@ -133,6 +133,18 @@ async def test_without_a_router_the_end_is_not_written_and_that_is_said(settings
     assert [] == await read_all(settings.bootstrap_servers[0], settings.topics.log)
 
 
+async def test_while_the_tasks_are_not_through_the_end_is_not_written_and_that_is_said(settings):
+    await create_topics(settings, history=True)
+    await replay(settings, history(5))
+
+    async with running(settings, "router"):
+        await read(settings, settings.topics.log, 5)
+        with pytest.raises(WorkerError, match="and 5 for the tasks after 3 s"):
+            await end_history(settings, LONG_AGO_MS, seconds_max=3)
+
+    assert 5 == len(await read_all(settings.bootstrap_servers[0], settings.topics.log))
+
+
 async def test_missing_topics_are_named_with_the_remedy(settings):
     with pytest.raises(WorkerError, match=r"no topic .*touchpoints\.web.*topics create"):
         await replay(settings, history(1))
