@@ -13,6 +13,7 @@ from journey_stream.events.decisions import (
     CurrentRisk,
     IdentityChanged,
     ProfileChanged,
+    RfmScores,
     RiskChanged,
     RiskContribution,
     StageChanged,
@@ -88,8 +89,11 @@ identity_changes = st.builds(
     evidence=st.lists(_words, max_size=3).map(tuple),
     merged_into=_maybe,
 )
+_scores = st.integers(1, 5)
 profile_changes = st.builds(
     ProfileChanged,
+    segment=_maybe,
+    rfm=st.none() | st.builds(RfmScores, _scores, _scores, st.none() | _scores),
     risk=st.none()
     | st.builds(CurrentRisk, st.integers(1, 2**53), _bands, _probabilities, _instants, _words, st.integers(1, 10**6)),
     profile_id=_words,
@@ -137,6 +141,8 @@ def test_a_profile_on_the_wire_fits_its_schema_and_its_model(view: ProfileChange
     assert read.stage == view.stage
     assert to_ms(read.last_touchpoint_at) == view.last_touchpoint_at
     assert read.identifiers == list(view.identifiers)
+    assert read.segment == view.segment
+    assert (None if read.rfm is None else tuple(read.rfm.model_dump().values())) == view.rfm
 
 
 @given(risk_changes)

@@ -1,6 +1,7 @@
 """The history depends on the touchpoints alone: not on order, repeats, restarts, workers or partitions."""
 
 import os
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ import pytest
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.log import AsOf, TouchpointRecord
-from journey_stream.events.outputs import ChurnRiskChange, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.events.times import DAY_MS, to_ms
 from journey_stream.history.record import HistoryRecord
 from journey_stream.history.simulate import simulate_records
@@ -87,6 +88,17 @@ def simulated_risks(out: Path) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
+def simulated_segments(out: Path) -> dict[str, tuple[object, ...]]:
+    """Where everybody ends in the files that `simulate` wrote: segment, and the RFM scores that time leaves alone."""
+    found = {}
+    with (out / "profiles.jsonl").open("rb") as lines:
+        for line in lines:
+            view = ProfileView.model_validate_json(line)
+            lasting = None if view.rfm is None else (view.rfm.frequency, view.rfm.monetary)
+            found[view.profile_id] = view.segment, lasting
+    return found
+
+
 def show_same_history_everywhere(model: Model, seed: int, count: int, out: Path) -> None:
     """Raise AssertionError unless every cluster ends with the state and the history of the sorted input."""
     rng = Random(seed)
@@ -95,6 +107,7 @@ def show_same_history_everywhere(model: Model, seed: int, count: int, out: Path)
     expected_state = direct_hash(model, records, as_of)
     expected_history = simulated_history(model, records, as_of, out)
     expected_risks = simulated_risks(out)
+    expected_segments = simulated_segments(out)
     restarts = 0
     for partitions, workers in CLUSTERS:
         cluster = Cluster(model, SCORER, LIMITS, Random(seed + partitions), partitions=partitions, workers=workers)
@@ -112,12 +125,18 @@ def show_same_history_everywhere(model: Model, seed: int, count: int, out: Path)
             for profile, entries in net_risks(cluster.published_risks()).items()
         }
         assert risks == expected_risks, f"seed {seed}: {partitions} partitions, {workers} workers"
+        segments = {
+            profile: (view.segment, None if view.rfm is None else (view.rfm.frequency, view.rfm.monetary))
+            for profile, view in cluster.views().items()
+        }
+        assert segments == expected_segments, f"seed {seed}: {partitions} partitions, {workers} workers"
         restarts += cluster.restarts
     digest = hash_of([(p, msgspec.msgpack.encode(h)) for p, h in sorted(expected_history.items())])
     risk_digest = hash_of([(p, msgspec.msgpack.encode(h)) for p, h in sorted(expected_risks.items())])
+    spread = Counter(segment for segment, _ in expected_segments.values())
     print(
         f"seed {seed}: {count} touchpoints, {restarts} restarts, state {expected_state[:12]}, "
-        f"history {digest[:12]}, risk {risk_digest[:12]}"
+        f"history {digest[:12]}, risk {risk_digest[:12]}, segments {dict(spread)}"
     )
     assert restarts > 0
 

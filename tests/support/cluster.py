@@ -18,7 +18,7 @@ from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Admitted, read_touchpoint
-from journey_stream.events.decisions import RiskChanged, StageChanged
+from journey_stream.events.decisions import ProfileChanged, RiskChanged, StageChanged
 from journey_stream.events.log import Source, TouchpointRecord, encode_as_of, encode_touchpoint
 from journey_stream.events.times import DAY_MS, rfc3339
 from journey_stream.journey.model import Model
@@ -56,6 +56,7 @@ class Task:
     next_offset: int = 0
     published: list[StageChanged] = field(default_factory=list)
     risks: list[RiskChanged] = field(default_factory=list)
+    views: dict[str, ProfileChanged] = field(default_factory=dict)
     dead_letters: int = 0
 
 
@@ -91,6 +92,10 @@ class Cluster:
     def published_risks(self) -> list[RiskChanged]:
         """All messages on journey.churn-risk, in order per partition."""
         return [change for task in self.tasks for change in task.risks]
+
+    def views(self) -> dict[str, ProfileChanged]:
+        """What compaction leaves of journey.profiles."""
+        return {profile_id: view for task in self.tasks for profile_id, view in task.views.items()}
 
     def state_hash(self) -> str:
         """The canonical hash of all profiles, however they are spread over partitions."""
@@ -149,6 +154,7 @@ class Cluster:
                 else:
                     task.store[key] = value
             task.published += [caused.change for caused in batch.changes]
+            task.views.update(batch.views)
             task.risks += [caused.change for caused in batch.risks]
             task.dead_letters += len(batch.dead_letters)
             task.next_offset = batch.next_offset

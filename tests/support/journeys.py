@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
-from journey_stream.events.decisions import Decision, StageChanged
+from journey_stream.events.decisions import Decision, ProfileChanged, StageChanged
 from journey_stream.events.log import TouchpointRecord
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from journey_stream.journey.load import parse_model
@@ -40,6 +40,20 @@ inactivity:
   - {id: cold, in: [warm], nothing_for: 6d, of: view, to: aware, text: no views}
   - {id: lapsed, in: [customer], nothing_for: 15d, of: buy, to: warm, text: no purchase}
 moves: {forward: any, back: inactivity, win_back: any}
+segments:
+  - {id: abandoned, meaning: cart, when: {touchpoint: cart, not_followed_by: buy, for: 5h, last_within: 3d}}
+  - {id: new, meaning: first, when: {any: [{touchpoint: cart, first_within: 1d}, {touchpoint: buy, first_within: 2d}]}}
+  - {id: best, meaning: scores, when: {rfm: {recency: {gte: 3}, frequency: {gte: 3}, monetary: {gte: 2, lte: 4}}}}
+  - id: at-risk
+    meaning: likely to stay away
+    when: {any: [{all: [{risk: [high, critical]}, {touchpoint: buy, last_within: 6d}]}, {rfm: {recency: 2}}]}
+  - id: lapsed
+    meaning: long ago
+    when: {all: [{touchpoint: buy, nothing_for: 9d, known_for: 10d}, {touchpoint: view, last_within: 8d}]}
+  - {id: returning, meaning: again, when: {touchpoint: buy, back_after: 36h, back_within: 30h}}
+  - {id: loyal, meaning: often, when: {any: [{stage: [hot, customer]}, {touchpoint: big, at_least: 2, at_most: 3}]}}
+  - {id: web, meaning: on the web, when: {touchpoint: any, where: {channel: web}, last_within: 4d}}
+  - {id: never, meaning: no buy, when: {all: [{touchpoint: buy, at_most: 0}, {touchpoint: cart, nothing_for: 20d}]}}
 """
 
 
@@ -91,6 +105,11 @@ def delayed(rng: Random, records: Iterable[TouchpointRecord], late_days: float) 
             TouchpointRecord(r.profile_id, at, r.occurred_at, r.event_id, r.channel, r.type, r.value),
         )
     return sorted(arrived, key=lambda r: r.arrived_at)
+
+
+def last_views(decisions: Iterable[Decision]) -> dict[str, ProfileChanged]:
+    """The view of each profile that compaction leaves."""
+    return {view.profile_id: view for view in decisions if isinstance(view, ProfileChanged)}
 
 
 def net_history(decisions: Iterable[Decision]) -> dict[str, list[Entry]]:

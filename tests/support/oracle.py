@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from journey_stream.events.log import TouchpointRecord
-from journey_stream.journey.model import Inactivity, Kind, Model, Where
+from journey_stream.journey.model import Inactivity, Kind, Model
+from journey_stream.journey.where import Where
 
 _COMPARE: dict[str, Any] = {
     name: getattr(operator, name.replace("gte", "ge").replace("lte", "le"))
@@ -99,7 +100,7 @@ class _Walk:
         self.peak = to if self.peak is None else max(self.peak, to)
 
     def _is(self, record: TouchpointRecord, kind: str, where: tuple[Where, ...]) -> bool:
-        if not all(_holds(w, record) for w in where):
+        if not all(meets(w, record) for w in where):
             return False
         return kind == "any" or is_of_kind(self.model.kinds, kind, record)
 
@@ -109,14 +110,15 @@ def is_of_kind(kinds: Iterable[Kind], kind: str, record: TouchpointRecord) -> bo
     return any(
         (p.channels is None or record.channel in p.channels)
         and (p.types is None or record.type in p.types)
-        and all(_holds(w, record) for w in p.where)
+        and all(meets(w, record) for w in p.where)
         for k in kinds
         if k.id == kind
         for p in k.patterns
     )
 
 
-def _holds(where: Where, record: TouchpointRecord) -> bool:
+def meets(where: Where, record: TouchpointRecord) -> bool:
+    """Whether a touchpoint meets a condition on one of its fields."""
     found: Any = record
     for part in where.field.split("."):
         found = found.get(part) if isinstance(found, dict) else getattr(found, part, None)

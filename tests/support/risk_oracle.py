@@ -68,6 +68,12 @@ def _kinds(scorer: Scorer) -> set[str]:
     return {scorer.parameters.event, *(signal.kind for signal in scorer.parameters.signals)}
 
 
+def summary_of(scorer: Scorer, records: Iterable[TouchpointRecord]) -> Summary | None:
+    """What is known after these touchpoints; None before the first event."""
+    found = _summary(scorer, sorted(records, key=lambda r: (r.occurred_at, r.event_id)))
+    return None if found is None else found[0]
+
+
 def _summary(scorer: Scorer, records: list[TouchpointRecord]) -> tuple[Summary, str] | None:
     """What is known after these touchpoints, and the event id of the last event; None before the first event."""
     parameters = scorer.parameters

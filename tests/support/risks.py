@@ -36,6 +36,10 @@ bands:
   medium: {enter: 0.35, leave: 0.3}
   high: {enter: 0.55, leave: 0.5}
   critical: {enter: 0.8, leave: 0.72}
+rfm:
+  recency: [7h, 40h, 5d, 8d]
+  frequency: [1, 2, 4, 7]
+  monetary: [0, 40, 90.5, 200]
 provenance: {data: made up, since: '2023-01-01', until: '2023-02-01', customers: 1, purchases: 1}
 """
 

@@ -27,9 +27,18 @@ from journey_stream.churn.bgnbd import BgNbd
 from journey_stream.churn.errors import FitError
 from journey_stream.churn.likelihood import Maximum, feature_matrix, maximise
 from journey_stream.churn.panel import Floats, Panel, Snapshot
-from journey_stream.churn.parameters import FEATURES, Parameters, Provenance, Recalibration, Signal, Weight
+from journey_stream.churn.parameters import (
+    FEATURES,
+    RFM_CUTS,
+    Parameters,
+    Provenance,
+    Recalibration,
+    Rfm,
+    Signal,
+    Weight,
+)
 from journey_stream.churn.regression import Regression
-from journey_stream.events.times import EPOCH
+from journey_stream.events.times import EPOCH, HOUR_MS
 
 STEPS = 8
 FIRST_STEP = 3
@@ -101,6 +110,7 @@ def fit(
         bgnbd=BgNbd(*map(_short, maximum.model)),
         recalibration=Recalibration(_short(intercept), weights),
         signals=tuple(_weighed(one, fitted) for one in candidates if one.id in fitted or one.basis == "judged"),
+        rfm=_quintiles(rows, panel.unit_ms),
         provenance=Provenance(
             data,
             _day(panel.since),
@@ -111,6 +121,16 @@ def fit(
         ),
     )
     return Fitted(parameters, maximum, tuple(looks), outcomes, _remarks(maximum, candidates, fitted))
+
+
+def refit_rfm(panel: Panel, parameters: Parameters, *, until: int) -> Parameters:
+    """The parameters with the reference of RFM scores from a history up to `until` (ms), all else as it is.
+
+    Raises FitError when the data is too thin.
+    """
+    rows = panel.snapshot(until)
+    _check_enough(rows)
+    return replace(parameters, rfm=_quintiles(rows, panel.unit_ms))
 
 
 def _check_enough(rows: Snapshot) -> None:
@@ -210,6 +230,22 @@ def _times_seen(signal: Signal, looks: list[Look]) -> int:
     """How many customers had been seen with the signal, in the look with the most of them."""
     counts = [int(np.isfinite(look.rows.signals[signal.id]).sum()) for look in looks if signal.id in look.rows.signals]
     return max(counts, default=0)
+
+
+def _quintiles(rows: Snapshot, unit_ms: int) -> Rfm:
+    """The reference of RFM scores: the customers as they are at the end of the history."""
+    # To the hour: what is finer says nothing about other customers.
+    silence_hours = (rows.age - rows.t_x) * unit_ms / HOUR_MS
+    recency = tuple(max(1, round(cut)) * HOUR_MS for cut in _cuts(silence_hours))
+    frequency = tuple(round(cut) for cut in _cuts(rows.repeats + 1.0))
+    monetary = tuple(_short(cut) for cut in _cuts(rows.spent)) if rows.spent.any() else None
+    return Rfm(recency, frequency, monetary)
+
+
+def _cuts(values: Floats) -> list[float]:
+    """The values of the data that part it into fifths."""
+    shares = np.arange(1, RFM_CUTS + 1) / (RFM_CUTS + 1)
+    return [float(cut) for cut in np.quantile(values, shares, method="inverted_cdf")]
 
 
 def _weighed(signal: Signal, fitted: dict[str, float]) -> Signal:

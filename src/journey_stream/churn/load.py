@@ -1,22 +1,26 @@
 """Parameter files: YAML to values and back. Mistakes are told as those of a journey model are."""
 
+from collections.abc import Callable
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 from journey_stream.churn.bands import BANDS, Threshold
 from journey_stream.churn.bgnbd import BgNbd
 from journey_stream.churn.parameters import (
     FEATURES,
+    RFM_CUTS,
     Basis,
     Parameters,
     Provenance,
     Recalibration,
+    Rfm,
     Signal,
     Weight,
 )
 from journey_stream.churn.score import Scorer
+from journey_stream.churn.summary import SPENT_MAX
 from journey_stream.journey.cursor import Cursor
 from journey_stream.journey.declarations import read_kinds
 from journey_stream.journey.errors import Mistakes, did_you_mean, quote
@@ -39,10 +43,14 @@ SECTIONS = (
     "recalibration",
     "signals",
     "bands",
+    "rfm",
     "provenance",
 )
+OPTIONAL = frozenset({"description", "signals", "rfm"})
 NONE = "none"
 """In place of a name: churn risk is not scored."""
+
+Number = TypeVar("Number", int, float)
 
 TINY, HUGE = 1e-9, 1e9
 COUNT_MAX = 10**12
@@ -89,7 +97,7 @@ def parse_parameters(text: str, origin: str) -> Parameters:
 
 
 def _read(root: Cursor) -> Parameters | None:
-    fields = root.fields(SECTIONS, required=[name for name in SECTIONS if name not in {"description", "signals"}])
+    fields = root.fields(SECTIONS, required=[name for name in SECTIONS if name not in OPTIONAL])
     if fields is None:
         return None
     name = fields["churn"].name() if "churn" in fields else None
@@ -103,6 +111,7 @@ def _read(root: Cursor) -> Parameters | None:
     recalibration = _read_recalibration(fields["recalibration"]) if "recalibration" in fields else None
     signals = _read_signals(fields["signals"], names) if "signals" in fields else ()
     bands = _read_bands(fields["bands"]) if "bands" in fields else None
+    rfm = _read_rfm(fields["rfm"]) if "rfm" in fields else None
     provenance = _read_provenance(fields["provenance"]) if "provenance" in fields else None
     window_ms, unit_ms, occasion_ms = lengths
     if name is None or version is None or event is None or window_ms is None or unit_ms is None or occasion_ms is None:
@@ -123,6 +132,7 @@ def _read(root: Cursor) -> Parameters | None:
         signals=signals,
         bands=bands,
         provenance=provenance,
+        rfm=rfm,
     )
 
 
@@ -190,6 +200,36 @@ def _read_bands(cursor: Cursor) -> tuple[Threshold, ...] | None:
             fields[name].wrong("thresholds above those of the band before", found=f"enter {enter:g}, leave {leave:g}")
         bands.append(Threshold(enter, leave))
     return tuple(bands) if len(bands) == len(names) else None
+
+
+def _read_rfm(cursor: Cursor) -> Rfm | None:
+    fields = cursor.fields(("recency", "frequency", "monetary"), required=("recency", "frequency")) or {}
+    recency = _read_cuts(fields["recency"], Cursor.duration_ms) if "recency" in fields else None
+    frequency = (
+        _read_cuts(fields["frequency"], lambda one: one.integer(1, COUNT_MAX)) if "frequency" in fields else None
+    )
+    monetary = (
+        _read_cuts(fields["monetary"], lambda one: _number(one, 0.0, SPENT_MAX)) if "monetary" in fields else None
+    )
+    return None if recency is None or frequency is None else Rfm(recency, frequency, monetary)
+
+
+def _read_cuts(cursor: Cursor, read: Callable[[Cursor], Number | None]) -> tuple[Number, ...] | None:
+    """The cut points of one score, none smaller than the one before it."""
+    items = cursor.items("cut points", least=RFM_CUTS)
+    if items is None:
+        return None
+    if len(items) > RFM_CUTS:
+        cursor.wrong(f"{RFM_CUTS} cut points", found=f"{len(items)} cut points")
+        return None
+    cuts: list[Number] = []
+    for item in items:
+        cut = read(item)
+        if cut is not None and cuts and cut < cuts[-1]:
+            item.wrong("no less than the cut point before it")
+        if cut is not None:
+            cuts.append(cut)
+    return tuple(cuts) if len(cuts) == RFM_CUTS else None
 
 
 def _read_provenance(cursor: Cursor) -> Provenance | None:

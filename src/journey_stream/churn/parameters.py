@@ -47,6 +47,23 @@ class Signal:
     text: str
 
 
+RFM_CUTS = 4
+"""The cut points between five scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rfm:
+    """Cut points of RFM scores, four of each, none smaller than the one before it.
+
+    `recency` is the time since the last purchase in ms, `frequency` counts purchase occasions, `monetary` is what has
+    been spent in all; None if the data holds no money.
+    """
+
+    recency: tuple[int, ...]
+    frequency: tuple[int, ...]
+    monetary: tuple[float, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the numbers come from; `since` and `until` are dates (UTC), `until` exclusive."""
@@ -65,7 +82,7 @@ class Parameters:
 
     `window_ms` is the prediction window: the score is the probability of no touchpoint of the kind `event` within it.
     `kinds` says what touchpoints mean, as in a journey model. `unit_ms` is the time unit of `bgnbd`. `bands` are the
-    thresholds of medium, high and critical.
+    thresholds of medium, high and critical. Without `rfm` nobody has RFM scores.
     """
 
     name: str
@@ -81,6 +98,7 @@ class Parameters:
     signals: tuple[Signal, ...]
     bands: tuple[Threshold, ...]
     provenance: Provenance
+    rfm: Rfm | None = None
     fingerprint: str = field(init=False)
     """Tells apart what scores differently; texts, descriptions and where the numbers come from may change freely."""
 
@@ -104,6 +122,12 @@ def _behaviour(parameters: Parameters) -> dict[str, Any]:
         ],
         "signals": [[one.id, one.kind, one.weight, one.half_life_ms] for one in parameters.signals],
         "bands": parameters.bands,
+        # Without it they are known by what they were known by before there was RFM.
+        **(
+            {}
+            if parameters.rfm is None
+            else {"rfm": [parameters.rfm.recency, parameters.rfm.frequency, parameters.rfm.monetary]}
+        ),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from journey_stream.churn.bands import BANDS
-from journey_stream.churn.parameters import FEATURES, Parameters
+from journey_stream.churn.parameters import FEATURES, Parameters, Rfm
 from journey_stream.journey.durations import format_duration
 from journey_stream.journey.model import Kind, Model, Stage
 
@@ -53,6 +53,7 @@ def to_document(parameters: Parameters) -> dict[str, Any]:
         "bands": {
             name: {"enter": band.enter, "leave": band.leave} for name, band in zip(BANDS[1:], one.bands, strict=True)
         },
+        **({} if one.rfm is None else {"rfm": _rfm(one.rfm)}),
         "provenance": {
             "data": one.provenance.data,
             "since": one.provenance.since,
@@ -62,6 +63,14 @@ def to_document(parameters: Parameters) -> dict[str, Any]:
             **({"notes": one.provenance.notes} if one.provenance.notes else {}),
         },
     }
+
+
+def _rfm(rfm: Rfm) -> dict[str, Any]:
+    cuts: dict[str, Any] = {
+        "recency": [format_duration(cut) for cut in rfm.recency],
+        "frequency": list(rfm.frequency),
+    }
+    return cuts if rfm.monetary is None else {**cuts, "monetary": list(rfm.monetary)}
 
 
 def _kinds(kinds: tuple[Kind, ...]) -> dict[str, Any]:

@@ -43,6 +43,9 @@ def fit(
             help="Parameters that say what is not fitted: kinds of touchpoints, signals and half-lives, bands.",
         ),
     ] = None,
+    only_rfm: Annotated[
+        bool, typer.Option("--only-rfm", help="Fit the reference of RFM scores, and keep all else of the template.")
+    ] = False,
     signals: Annotated[bool, typer.Option(help="Fit the weights of the template's signals, or do without.")] = True,
     name: Annotated[str | None, typer.Option(help="Name of the parameters; else that of the file.")] = None,
     number: Annotated[int, typer.Option("--version", min=1, help="Version of the parameters.")] = 1,
@@ -50,6 +53,7 @@ def fit(
 ) -> None:
     """Fit parameters to a history by maximum likelihood, and calibrate them on windows within that history."""
     from journey_stream.churn.fit import fit as fit_panel  # noqa: PLC0415
+    from journey_stream.churn.fit import refit_rfm  # noqa: PLC0415
     from journey_stream.churn.write import write_parameters  # noqa: PLC0415
     from journey_stream.cli.churn_history import read_panel  # noqa: PLC0415
 
@@ -60,6 +64,12 @@ def fit(
     panel = read_panel(read_inputs(_inputs(history, dataset), problems), start, end)
     problems.finish()
     until_ms = panel.last + 1 if end is None else end
+    if only_rfm:
+        refitted = refit_rfm(panel, start, until=until_ms)
+        out.write_text(write_parameters(refitted), encoding="utf-8")
+        _print_rfm(refitted)
+        print(f"parameters in {out}")
+        return
     data = dataset or ", ".join(Path(one).name for one in history or [])
     fitted = fit_panel(panel, start, until=until_ms, data=data, with_signals=signals)
     out.write_text(write_parameters(fitted.parameters), encoding="utf-8")
@@ -156,9 +166,24 @@ def _print_fit(fitted: "Fitted", out: Path) -> None:
         print(f"  from {rfc3339(look.at)[:10]} for {look.window_ms / DAY_MS:3.0f} days  {share:5.1f} % stayed away")
     for signal in parameters.signals:
         print(f"signal           {signal.id:20} {signal.weight:+.3f} log-odds ({signal.basis})")
+    _print_rfm(parameters)
     for remark in fitted.remarks:
         print(f"note             {remark}")
     print(f"parameters in {out}")
+
+
+def _print_rfm(parameters: "Parameters") -> None:
+    from journey_stream.journey.durations import format_duration  # noqa: PLC0415
+
+    rfm = parameters.rfm
+    if rfm is None:
+        return
+    print(f"RFM              recency at {', '.join(map(format_duration, rfm.recency))}")
+    print(f"                 frequency above {', '.join(map(str, rfm.frequency))}")
+    money = (
+        "no values in the data" if rfm.monetary is None else f"above {', '.join(f'{cut:g}' for cut in rfm.monetary)}"
+    )
+    print(f"                 monetary {money}")
 
 
 def _print_evaluation(result: "Evaluation", parameters: "Parameters") -> None:

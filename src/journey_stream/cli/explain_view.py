@@ -24,6 +24,8 @@ def print_timeline(profile_id: str, found: Found, console: Console | None = None
     """Print it: where the customer is now, then one row per message, corrections marked; first stages, then risk."""
     console = console or _console()
     console.print(_headline(profile_id, found))
+    if standing := _segment(found):
+        console.print(standing)
     if found.messages and found.messages[0].revision > 1:
         console.print(f"[dim]The first {found.messages[0].revision - 1} messages are past the topic's retention.[/dim]")
     if found.messages:
@@ -54,6 +56,19 @@ def _headline(profile_id: str, found: Found) -> str:
         f"{name} is in [bold green]{escape(view.stage)}[/bold green] since {_when(view.entered_at)}, "
         f"last touchpoint {_when(view.last_touchpoint_at)} ({model})"
     )
+
+
+def _segment(found: Found) -> str:
+    """The segment and the RFM scores, as far as the view knows of any."""
+    view = found.view
+    parts = []
+    if view is not None and view.segment is not None:
+        parts.append(f"Segment [bold]{escape(view.segment)}[/bold]")
+    if view is not None and view.rfm is not None:
+        scores = [f"recency {view.rfm.recency}", f"frequency {view.rfm.frequency}"]
+        scores += [] if view.rfm.monetary is None else [f"monetary {view.rfm.monetary}"]
+        parts.append(f"RFM {', '.join(scores)} of 5 as of {_when(view.updated_at)}")
+    return "; ".join(parts)
 
 
 def _stages_table(found: Found) -> Table:

@@ -27,7 +27,8 @@ def check(files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Mode
             continue
         print(
             f"{file}: ok: {model.name} version {model.version}, {len(model.stages)} stages, {len(model.kinds)} kinds "
-            f"of touchpoints, {len(model.rules)} rules, {len(model.inactivity)} inactivity rules "
+            f"of touchpoints, {len(model.rules)} rules, {len(model.inactivity)} inactivity rules, "
+            f"{len(model.segments)} segments "
             f"(fingerprint {model.fingerprint[:12]})"
         )
     if failed:

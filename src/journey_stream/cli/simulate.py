@@ -80,4 +80,8 @@ def _print_result(result: "Simulated", out: Path) -> None:
         print("customers per band of churn risk at the end")
         for band in BANDS:
             print(f"  {band:24} {result.bands[band]:,}")
+    if result.segments:
+        print("customers per segment at the end")
+        for segment, count in sorted(result.segments.items(), key=lambda item: -item[1]):
+            print(f"  {segment or '(none)':24} {count:,}")
     print(f"results in {out}")

@@ -35,6 +35,8 @@ class Board:
     """Per profile its current history, oldest change first."""
     bands: Counter[str] = field(default_factory=Counter)
     """How many customers are in each band of churn risk."""
+    segments: Counter[str] = field(default_factory=Counter)
+    """How many customers are in each segment of the model."""
     latest_risks: deque[ChurnRiskChange] = field(default_factory=lambda: deque(maxlen=LATEST_MAX))
     rises: int = 0
     falls: int = 0
@@ -42,6 +44,7 @@ class Board:
     """Per profile the current history of its churn risk, oldest change first."""
     _band_of: dict[str, str] = field(default_factory=dict)
     _stage_of: dict[str, str | None] = field(default_factory=dict)
+    _segment_of: dict[str, str | None] = field(default_factory=dict)
 
     def stage_changed(self, change: StageChange) -> None:
         """Apply one message of journey.stage-changes."""
@@ -79,6 +82,12 @@ class Board:
             self.bands[self._band_of.get(view.profile_id, view.risk.band)] -= view.profile_id in self._band_of
             self.bands[view.risk.band] += 1
             self._band_of[view.profile_id] = view.risk.band
+        segment = self._segment_of.get(view.profile_id)
+        if segment is not None:
+            self.segments[segment] -= 1
+        if view.segment is not None:
+            self.segments[view.segment] += 1
+        self._segment_of[view.profile_id] = view.segment
         before = self._stage_of.get(view.profile_id)
         if before != view.stage:
             self._stage_of[view.profile_id] = view.stage

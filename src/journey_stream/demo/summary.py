@@ -40,7 +40,9 @@ def summary(board: Board, outcome: Outcome) -> Group:
     """What happened."""
     counts = Table.grid(padding=(0, 3, 0, 0))
     counts.add_row(_stages(board), _flows(board))
-    return Group(Text(), _numbers(board, outcome), Text(), counts, Text(), _why(board), Text(), _risk(board))
+    return Group(
+        Text(), _numbers(board, outcome), Text(), counts, Text(), _why(board), Text(), _risk(board), _segments(board)
+    )
 
 
 def how_to_go_on(board: Board, outcome: Outcome) -> Group:
@@ -113,6 +115,11 @@ def _why(board: Board) -> Group:
             Text.assemble(change.because.text, (f" ({cited} touchpoints cited)" if cited > 1 else "", QUIET)),
         )
     return Group(Text(f"For example {journey[0].profile_id}", style=HEADING), table)
+
+
+def _segments(board: Board) -> Group:
+    counts = [f"{segment} {count:,}" for segment, count in board.segments.most_common() if count > 0]
+    return Group(Text(), Text.assemble(("Segments ", HEADING), "   ".join(counts))) if counts else Group()
 
 
 def _risk(board: Board) -> Group:

@@ -6,6 +6,7 @@ at its exact instants. Both only append to `changes` and alter the standing: con
 
 from journey_stream.engine.plan import Candidate, Need, Plan, Reaction
 from journey_stream.engine.standing import Memory, Standing
+from journey_stream.engine.tallies import count
 from journey_stream.engine.touches import NEVER, Change, Facts, Touch
 
 Match = tuple[int, str]
@@ -42,6 +43,8 @@ def react(
                 matches.append(event_id)
                 if len(matches) > keep:
                     del matches[:2]
+    if reaction.tallies:
+        count(reaction.tallies, memory, at, facts)
     for candidate in reaction.candidates(standing.stage, standing.peak):
         evidence = evidence_for(candidate, at, event_id, facts, memory)
         if evidence is not None:

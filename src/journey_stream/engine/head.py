@@ -17,7 +17,7 @@ LINKS: Final = (1 << 32) - 2
 """Number of the part that holds what is known of other identifiers."""
 
 HeadRow = tuple[
-    int, int, int, int, int, int, str, int, int, str, int, bool, int, int, bool,
+    int, int, int, int, int, int, str, int, int, str, int, bool, int, int, bool, int, int, int | None,
     StandingRow, int, bytes, bytes, list[int],
 ]  # fmt: skip
 """The fields of a head in the order in which it is packed."""
@@ -31,7 +31,9 @@ class Head:
     (`last_at`, `last_id`). `parts`: numbers of the parts that hold the others, oldest first. `folds_at`: when the clock
     lets the oldest part fold into the checkpoint, which ends at (`folded_at`, `folded_id`). `generation` counts the
     parameters of churn risk that the partition has seen, up to those that this profile was scored with, and silence
-    changes nothing about that before `risk_quiet_until`. `routes`: touchpoints may belong to another identifier.
+    changes nothing about that before `risk_quiet_until`; `risk_band` is the band by its index. `routes`: touchpoints may
+    belong to another identifier. `segment` is the index of the one last shown, which silence does not end before
+    `segment_until`; None: never. -1: no band, or no segment.
     """
 
     __slots__ = (
@@ -50,8 +52,11 @@ class Head:
         "parts",
         "published",
         "revision",
+        "risk_band",
         "risk_quiet_until",
         "routes",
+        "segment",
+        "segment_until",
         "standing",
         "tail",
         "tail_count",
@@ -61,7 +66,7 @@ class Head:
         if row is None:
             new = Standing().row()
             first = (NEVER, 0, 0, 0, 0, LONG_AGO, "", NEVER, LONG_AGO, "", CHECKPOINT + 1, False)
-            row = (*first, 0, NEVER, False, new, 0, b"", b"", [])
+            row = (*first, 0, NEVER, False, -1, -1, None, new, 0, b"", b"", [])
         (
             self.armed,
             self.revision,
@@ -78,6 +83,9 @@ class Head:
             self.generation,
             self.risk_quiet_until,
             self.routes,
+            self.risk_band,
+            self.segment,
+            self.segment_until,
             standing,
             self.tail_count,
             self.tail,
@@ -104,6 +112,9 @@ class Head:
             self.generation,
             self.risk_quiet_until,
             self.routes,
+            self.risk_band,
+            self.segment,
+            self.segment_until,
             self.standing.row(),
             self.tail_count,
             self.tail,

@@ -79,6 +79,9 @@ class Partition:
         self._to_rescore: list[tuple[int, str]] = []
         self._rescored_from = LONG_AGO
         self._next_timer = NEVER
+        # Where churn risk was switched off, segments that depended on it have to be found anew.
+        segmenter = self.plan.segmenter
+        self._rescores = scorer is not None or (segmenter is not None and segmenter.reads_risk)
         self._stored_clock = LONG_AGO
         # After a restore: with which parameters churn risk was scored before, if they were others.
         self.parameters_before: str | None = None
@@ -255,7 +258,8 @@ class Partition:
             risk = None if track is None else track.canonical(folding)
             if not held and links is None and head.standing.entered_at == LONG_AGO and not head.standing.memory:
                 continue  # everything that it had has gone elsewhere
-            state = [standings, held, profile.history()[len(final) :], risk]
+            segment = [head.segment, profile.current_segment(self.clock), head.segment_until]
+            state = [standings, held, profile.history()[len(final) :], risk, segment]
             yield profile_id, encode(state if links is None else [*state, links])
 
     def state_hash(self) -> str:
@@ -284,6 +288,8 @@ class Partition:
         due = profile.next_due() if self.plan.settles else head.standing.quiet_until
         if head.risk_quiet_until < due and self.plan.scorer is not None:
             due = head.risk_quiet_until
+        if head.segment_until is not None and head.segment_until < due:
+            due = head.segment_until
         if due < head.armed:
             head.armed = due
             self._arm(due, profile_id)
@@ -344,7 +350,7 @@ class Partition:
             armed, generation = scheduled(head_of(at_rest(held)))
             if armed != NEVER:
                 self._timers.append((armed, profile_id))
-            if generation != self._context.generation and self.plan.scorer is not None:
+            if generation != self._context.generation and self._rescores:
                 self._to_rescore.append((self._rescored_from + _spread(profile_id), profile_id))
         heapify(self._timers)
         heapify(self._to_rescore)

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.concern import Concern, concern_of
 from journey_stream.engine.predicates import Holds, any_of, both, holds_all, left_open, may_match, may_meet
-from journey_stream.journey.model import ANY, Atom, Model, Pattern, Rule, Where
+from journey_stream.engine.segments import Segmenter, lasts_of, tallies_of
+from journey_stream.engine.standing import Memory
+from journey_stream.engine.tallies import BACK, Tally
+from journey_stream.journey.model import ANY, Atom, Model, Pattern, Rule
+from journey_stream.journey.where import Where
 
 _REACTIONS_MAX = 10_000
 
@@ -44,7 +48,20 @@ class Reaction:
     `concern` is None if no score of churn risk depends on it.
     """
 
-    __slots__ = ("_candidates", "_found", "_may_move", "_stages", "channel", "concern", "fields", "slots", "type")
+    __slots__ = (
+        "_candidates",
+        "_found",
+        "_is_watched",
+        "_may_move",
+        "_refreshes",
+        "_stages",
+        "channel",
+        "concern",
+        "fields",
+        "slots",
+        "tallies",
+        "type",
+    )
 
     def __init__(
         self,
@@ -56,6 +73,9 @@ class Reaction:
         stages: int,
         may_move: Callable[[int, int, int], bool],
         concern: Concern | None,
+        tallies: tuple[Tally, ...],
+        is_watched: bool,
+        refreshes: tuple[tuple[int, int], ...],
     ) -> None:
         self.channel = channel
         self.type = type_
@@ -64,9 +84,25 @@ class Reaction:
         self._candidates = candidates
         self._may_move = may_move
         self.concern = concern
+        self.tallies = tallies
+        self._is_watched = is_watched
+        self._refreshes = refreshes
         self._stages = stages
         # A place for each stage and peak, from -1 on.
         self._found: list[tuple[Candidate, ...] | None] = [None] * (stages + 1) ** 2
+
+    def may_change_segment(self, memory: Memory, clock: int) -> bool:
+        """Whether it may put somebody with this memory into another segment, now (`clock`, ms) or sooner than known.
+
+        Another stage or band of churn risk, which it may bring as well, comes with a view, and the segment with that.
+        """
+        if self._is_watched:
+            return True
+        for slot, within_ms in self._refreshes:
+            last = memory.get(slot)
+            if last is None or clock - last[-2] >= within_ms:
+                return True
+        return False
 
     def candidates(self, stage: int, peak: int) -> tuple[Candidate, ...]:
         """The rules, in priority order, that may move a customer from `stage` who has been as far as `peak`."""
@@ -104,6 +140,10 @@ class Plan:
         self._kinds = {kind.id: kind for kind in model.kinds}
         self._keep = _remembered(model)
         self._slots = {key: index for index, key in enumerate(self._keep)}
+        self._counted_to = tallies_of(model)
+        self._tallies = {key: len(self._keep) + index for index, key in enumerate(self._counted_to)}
+        # None if the model has no segments.
+        self.segmenter = Segmenter(model, scorer, self._slots, self._tallies) if model.segments else None
         self._reactions: dict[str, dict[str, Reaction]] = {}
         self._compiled = 0
         self.settle_ms = tuple(stage.settle_ms for stage in model.stages)
@@ -151,10 +191,42 @@ class Plan:
         concern = None if self.scorer is None else concern_of(self.scorer, channel, type_)
         if concern is not None:
             fields |= concern.fields
-        read, stages = tuple(sorted(fields)), len(self.model.stages)
-        reaction = Reaction(channel, type_, read, slots, candidates, stages, self._may_move_by_rule, concern)
+        tallies = self._tallies_fed(matches)
+        reaction = Reaction(
+            channel,
+            type_,
+            tuple(sorted(fields)),
+            slots,
+            candidates,
+            len(self.model.stages),
+            self._may_move_by_rule,
+            concern,
+            tallies,
+            *self._of_segments(slots, tallies, concern),
+        )
         self._reactions.setdefault(channel, {})[type_] = reaction
         return reaction
+
+    def _tallies_fed(self, matches: Matches) -> tuple[Tally, ...]:
+        found: list[Tally] = []
+        for key, slot in self._tallies.items():
+            kind, where, what, pause_ms = key
+            if (kind, where) in matches:
+                limit = pause_ms if what == BACK else self._counted_to[key]
+                found.append(Tally(slot, what, limit, matches[kind, where]))
+        return tuple(found)
+
+    def _of_segments(
+        self, slots: tuple[Slot, ...], tallies: tuple[Tally, ...], concern: Concern | None
+    ) -> tuple[bool, tuple[tuple[int, int], ...]]:
+        """Whether a touchpoint that feeds these may change the segment, and the memories with which it does if old."""
+        if self.segmenter is None:
+            return False, ()
+        fed = [slot for slot, _, _ in slots]
+        refreshed = self.segmenter.refreshed
+        is_watched = bool(tallies) or any(slot in self.segmenter.watched for slot in fed)
+        is_watched |= concern is not None and self.segmenter.reads_summary
+        return is_watched, tuple([(slot, refreshed[slot]) for slot in fed if slot in refreshed])
 
     def _may_move_by_rule(self, before: int, after: int, peak: int) -> bool:
         return self.may_move(before, after, peak, by_inactivity=False)
@@ -173,7 +245,8 @@ class Plan:
 
     def _all_matchers(self) -> set[tuple[str, Conditions]]:
         atoms = {(a.kind, a.where) for rule in self.model.rules for clause in rule.clauses for a in clause}
-        return atoms | {(rule.kind, rule.where) for rule in self.model.inactivity}
+        tallied = {(kind, where) for kind, where, _, _ in self._tallies}
+        return atoms | tallied | {(rule.kind, rule.where) for rule in self.model.inactivity} | {*lasts_of(self.model)}
 
     def _patterns(self, kind: str, where: Conditions, channel: str, type_: str) -> tuple[Pattern, ...]:
         """The patterns by which a touchpoint of this channel and type may be of this kind and meet the conditions."""
@@ -206,4 +279,6 @@ def _remembered(model: Model) -> dict[tuple[str, Conditions], int]:
                 keep[key] = max(keep.get(key, 2), 2 * atom.count)
     for silence in model.inactivity:
         keep.setdefault((silence.kind, silence.where), 2)
+    for key in lasts_of(model):
+        keep.setdefault(key, 2)
     return keep

@@ -6,7 +6,8 @@ from typing import Any
 
 from journey_stream.engine.touches import Fact, Facts
 from journey_stream.events.records import Content
-from journey_stream.journey.model import Pattern, Where
+from journey_stream.journey.model import Pattern
+from journey_stream.journey.where import Where
 
 Holds = Callable[[Facts | None], bool]
 """A condition on the facts of a touchpoint; None stands for no facts."""

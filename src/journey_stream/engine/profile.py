@@ -14,8 +14,8 @@ from journey_stream.engine.risk_publication import RiskPublisher
 from journey_stream.engine.risk_track import RiskTrack
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.timeline import Timeline, mark_of
-from journey_stream.engine.touches import LONG_AGO, Change, Facts, Touch
-from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, Rejected
+from journey_stream.engine.touches import LONG_AGO, NEVER, Change, Facts, Touch
+from journey_stream.events.decisions import CurrentRisk, Decision, ProfileChanged, Rejected, RfmScores
 from journey_stream.events.reasons import Reason
 from journey_stream.events.times import HOUR_MS
 
@@ -117,10 +117,8 @@ class Profile(Timeline):
         head = self.head
         if clock >= head.folds_at:
             return [*self.fold_expired(clock), *self.add(reaction, at, event_id, facts, arrived_at, clock)]
-        mark = ""
+        mark = mark_of(event_id) if self.parts else ""
         if head.held:
-            if self.parts:
-                mark = mark_of(event_id)
             # What happened longer ago may be folded, or not: to be asked about it would make chance decide.
             held = self.find(event_id, mark, arrived_at - self.context.lateness_ms)
             if held is not None:
@@ -148,9 +146,10 @@ class Profile(Timeline):
             told = track.step(reaction.concern, at, event_id, facts)
             if told is None:
                 return self.place(Touch(at, event_id, reaction.channel, reaction.type, facts, via), clock)
-            head.risk_quiet_until = track.quiet_until
+            head.risk_quiet_until, head.risk_band = track.quiet_until, track.band
         self.changed = True
         changes: list[Change] = []
+        may_change_segment = reaction.may_change_segment(standing.memory, clock)
         react(self.context.plan, reaction, standing, at, event_id, facts, changes)
         if via is None:
             packed = pack_touch(at, event_id, reaction.channel, reaction.type, facts)
@@ -160,6 +159,8 @@ class Profile(Timeline):
         decisions: Sequence[Decision] = self._tell(changes, clock) if changes else ()
         if told is not None:
             decisions = self._with_view(told, decisions, clock)
+        if may_change_segment:
+            decisions = self._with_segment(decisions, clock)
         if head.held > self.context.touchpoints_max or self._outgrown():
             return [*decisions, *self.keep_within_bounds(clock)]
         return decisions
@@ -188,8 +189,8 @@ class Profile(Timeline):
         risks: list[Decision] = []
         if clock >= head.risk_quiet_until and (track := self.risk_track()) is not None:
             risks = track.pass_time(clock)
-            head.risk_quiet_until = track.quiet_until
-        return [*told, *self._with_view(risks, self._tell(changes, clock), clock)]
+            head.risk_quiet_until, head.risk_band = track.quiet_until, track.band
+        return [*told, *self._with_segment(self._with_view(risks, self._tell(changes, clock), clock), clock)]
 
     def next_due(self) -> int:
         """No later than the next instant at which time alone changes something (ms)."""
@@ -197,6 +198,8 @@ class Profile(Timeline):
         due = head.standing.quiet_until
         if head.risk_quiet_until < due and plan.scorer is not None:
             due = head.risk_quiet_until
+        if head.segment_until is not None and head.segment_until < due:
+            due = head.segment_until
         if plan.settles and head.published < head.changes:
             waiting = self.history()[head.published]
             due = min(due, waiting.at + plan.settle_ms[waiting.after])
@@ -227,11 +230,47 @@ class Profile(Timeline):
         self.head.generation = self.context.generation
         self.context.publisher.counters.rescored += 1
         track = self.risk_track()
-        if track is None:
-            return ()
-        risks = track.rescore(self.own(), at, clock, gap=gap)
-        self.head.risk_quiet_until = track.quiet_until
-        return self._with_view(risks, (), clock)
+        risks: list[Decision] = []
+        if track is not None:
+            risks = track.rescore(self.own(), at, clock, gap=gap)
+            self.head.risk_quiet_until, self.head.risk_band = track.quiet_until, track.band
+        return self._with_segment(self._with_view(risks, (), clock), clock)
+
+    def current_segment(self, clock: int) -> str | None:
+        """The id of the segment that the customer is in; None for none. It is noted, with when silence ends it."""
+        head, segmenter = self.head, self.context.plan.segmenter
+        if segmenter is None:
+            return None
+        summary = None
+        if segmenter.reads_summary and (self._track is not None or self.packed_risk is not None):
+            track = self.risk_track()
+            summary = None if track is None else track.summary
+        memory = head.standing.memory
+        head.segment, until = segmenter.find(memory, self._stage_told(), head.risk_band, summary, clock)
+        head.segment_until = None if until == NEVER else until
+        return None if head.segment < 0 else segmenter.ids[head.segment]
+
+    def current_rfm(self, clock: int) -> RfmScores | None:
+        """The RFM scores; None before the first purchase, or without a reference."""
+        if self._track is None and self.packed_risk is None:
+            return None
+        track = self.risk_track()
+        return None if track is None else track.rfm(clock)
+
+    def _stage_told(self) -> int:
+        """The stage that the view shows: that of the last change that was published; -1 for none."""
+        head = self.head
+        if head.published == head.changes:
+            return head.standing.stage
+        return self.history()[head.published - 1].after if head.published else self.checkpoint().stage
+
+    def _with_segment(self, decisions: Sequence[Decision], clock: int) -> Sequence[Decision]:
+        """With a view at the end, if there is none and the segment is another than the one last shown."""
+        if self.context.plan.segmenter is None or (decisions and isinstance(decisions[-1], ProfileChanged)):
+            return decisions
+        shown = self.head.segment
+        self.current_segment(clock)
+        return decisions if self.head.segment == shown else [*decisions, self.context.publisher.view(self, clock)]
 
     def _with_view(self, risks: list[Decision], stages: Sequence[Decision], clock: int) -> Sequence[Decision]:
         """Both in one go, with one view at the end."""
@@ -318,8 +357,8 @@ class Profile(Timeline):
         track = self.risk_track() if risk else None
         if track is not None:
             risks = track.refold(self.own(), clock)
-            self.head.risk_quiet_until = track.quiet_until
-        return self._with_view(risks, self._refold_stages(clock), clock)
+            self.head.risk_quiet_until, self.head.risk_band = track.quiet_until, track.band
+        return self._with_segment(self._with_view(risks, self._refold_stages(clock), clock), clock)
 
     def concerns_risk(self, touch: Touch) -> bool:
         """Whether a score of churn risk depends on it."""

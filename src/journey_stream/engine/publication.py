@@ -9,7 +9,7 @@ from journey_stream.engine.head import Head
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.standing import Standing
 from journey_stream.engine.touches import Change
-from journey_stream.events.decisions import Cause, CurrentRisk, Decision, ProfileChanged, StageChanged
+from journey_stream.events.decisions import Cause, CurrentRisk, Decision, ProfileChanged, RfmScores, StageChanged
 
 Kind = Literal["entered", "retracted"]
 _CHANGE_ID_BYTES = 16
@@ -35,6 +35,12 @@ class Subject(Protocol):
 
     def last_at(self) -> int:
         """When the last touchpoint of the profile's own happened (ms)."""
+
+    def current_segment(self, clock: int) -> str | None:
+        """The id of the segment that the customer is in at an instant (ms)."""
+
+    def current_rfm(self, clock: int) -> RfmScores | None:
+        """The RFM scores at an instant (ms)."""
 
 
 @dataclass
@@ -165,6 +171,8 @@ class Publisher:
             model_version=self._model.version,
             risk=profile.current_risk(),
             identifiers=profile.children(),
+            segment=profile.current_segment(clock),
+            rfm=profile.current_rfm(clock),
         )
 
 

@@ -5,9 +5,10 @@ from typing import Literal
 
 from journey_stream.churn.bands import BANDS
 from journey_stream.churn.reasons import FROM_FIRST, Contribution, assess, say_span
+from journey_stream.churn.rfm import scores
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.risk import NO_BAND, RiskChange, RiskState
-from journey_stream.events.decisions import CurrentRisk, RiskChanged, RiskContribution
+from journey_stream.events.decisions import CurrentRisk, RfmScores, RiskChanged, RiskContribution
 
 _RISK_ID_BYTES = 16
 
@@ -64,6 +65,14 @@ class RiskPublisher:
         return CurrentRisk(
             revision, BANDS[state.band], state.probability, state.since, parameters.name, parameters.version
         )
+
+    def rfm(self, state: RiskState, clock: int) -> RfmScores | None:
+        """For the view of a profile, as of `clock` (ms)."""
+        rfm, summary = self._parameters.rfm, state.summary
+        if rfm is None or summary is None:
+            return None
+        found = scores(rfm, summary, clock)
+        return RfmScores(found.recency, found.frequency, found.monetary or None)
 
     def _what_happened(self, change: RiskChange) -> str:
         parameters, summary = self._parameters, change.summary

@@ -5,6 +5,8 @@ It lies in a state record of its own. Most touchpoints do not concern it, and th
 
 from collections.abc import Iterable, Sequence
 
+from journey_stream.churn.rfm import lasting
+from journey_stream.churn.summary import Summary
 from journey_stream.engine.concern import Concern
 from journey_stream.engine.difference import difference
 from journey_stream.engine.packing import encode, pack
@@ -13,14 +15,14 @@ from journey_stream.engine.risk import Risk, RiskChange, RiskState, unpack_risk,
 from journey_stream.engine.risk_fold import fall_quiet, react_to_risk, step_risk
 from journey_stream.engine.risk_publication import RiskPublisher
 from journey_stream.engine.touches import LONG_AGO, Facts, Touch
-from journey_stream.events.decisions import CurrentRisk, Decision
+from journey_stream.events.decisions import CurrentRisk, Decision, RfmScores
 
 
 class RiskTrack:
     """What is kept for churn risk, and whether it has `changed`. Its decisions come without a view of the profile.
 
     `restated` says that a view is due although no change of band tells anything: new parameters gave the band that the
-    customer is in another probability.
+    customer is in another probability, or a purchase another RFM score.
     """
 
     __slots__ = ("_kept", "_plan", "_profile_id", "_publisher", "_scorer", "changed", "restated")
@@ -40,6 +42,16 @@ class RiskTrack:
         return self._kept.state.quiet_until
 
     @property
+    def band(self) -> int:
+        """The band by its index; -1 for none."""
+        return self._kept.state.band
+
+    @property
+    def summary(self) -> Summary | None:
+        """What a score depends on; None before the first purchase."""
+        return self._kept.state.summary
+
+    @property
     def history_bytes(self) -> int:
         """The length of the history as it is packed."""
         return len(self._kept.history)
@@ -52,6 +64,10 @@ class RiskTrack:
         """The band that the customer is in, for a view."""
         return self._publisher.current(self._kept.state, self._kept.revision)
 
+    def rfm(self, clock: int) -> RfmScores | None:
+        """The RFM scores at an instant (ms), for a view."""
+        return self._publisher.rfm(self._kept.state, clock)
+
     def step(self, concern: Concern, at: int, event_id: str, facts: Facts | None) -> list[Decision] | None:
         """Fold a touchpoint that comes last; None, and nothing done, if silence that was decided comes after it."""
         kept = self._kept
@@ -60,9 +76,11 @@ class RiskTrack:
             return None
         self.changed = True
         changes: list[RiskChange] = []
-        resume_at = state.resume_at
+        resume_at, summary = state.resume_at, state.summary
         react_to_risk(self._scorer, concern, state, at, event_id, facts, changes)
-        return self._tell(changes) if changes else self._restate(state.resume_at != resume_at)
+        if changes:
+            return self._tell(changes)
+        return self._restate(state.resume_at != resume_at or self._scores_otherwise(summary))
 
     def pass_time(self, clock: int) -> list[Decision]:
         """Decide what silence has brought by `clock`."""
@@ -84,7 +102,8 @@ class RiskTrack:
         kept.state, kept.history, kept.changes = state, pack(after), len(after)
         retracted, entered = difference(before, after)
         if not retracted and not entered:
-            return self._restate((state.probability, state.resume_at) != (former.probability, former.resume_at))
+            scored_anew = (state.probability, state.resume_at) != (former.probability, former.resume_at)
+            return self._restate(scored_anew or self._scores_otherwise(former.summary))
         return self._news(retracted, entered)
 
     def fold(self, touches: Iterable[Touch]) -> None:
@@ -134,6 +153,13 @@ class RiskTrack:
         if scored_anew and self._kept.state.summary is not None:
             self.restated = True
         return []
+
+    def _scores_otherwise(self, former: Summary | None) -> bool:
+        """Whether an RFM score that silence leaves alone is another one than with the former summary."""
+        rfm, summary = self._scorer.parameters.rfm, self._kept.state.summary
+        if rfm is None or summary is None or summary is former:
+            return False
+        return former is None or lasting(rfm, former) != lasting(rfm, summary)
 
     def _tell(self, changes: list[RiskChange]) -> list[Decision]:
         kept = self._kept

@@ -74,6 +74,14 @@ class CurrentRisk(NamedTuple):
     model_version: int
 
 
+class RfmScores(NamedTuple):
+    """Recency, frequency and monetary value, each from 1 to 5, as a part of a view; None for money nobody knows of."""
+
+    recency: int
+    frequency: int
+    monetary: int | None
+
+
 class ProfileChanged(NamedTuple):
     """The current view of a profile, for the compacted journey.profiles; instants in ms since the epoch."""
 
@@ -90,6 +98,8 @@ class ProfileChanged(NamedTuple):
     model_version: int
     risk: CurrentRisk | None = None
     identifiers: tuple[str, ...] = ()
+    segment: str | None = None
+    rfm: RfmScores | None = None
 
 
 class ProfileGone(NamedTuple):

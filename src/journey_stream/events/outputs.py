@@ -171,6 +171,19 @@ class CurrentRisk(BaseModel):
     model: ChurnModelRef
 
 
+Rfm = Annotated[int, Field(ge=1, le=5)]
+
+
+class RfmScores(BaseModel):
+    """How recently, how often and for how much a customer has bought, from 1 to 5 by fifths of a reference."""
+
+    model_config = _OPEN
+
+    recency: Rfm = Field(description="As of `updated_at`: it falls while time passes, and that alone writes no view.")
+    frequency: Rfm = Field(description="By purchase occasions.")
+    monetary: Rfm | None = Field(default=None, description="By what was spent; none if the reference knows no money.")
+
+
 class ProfileView(BaseModel):
     """One message of journey.profiles: where a customer is now. Compacted by profile_id."""
 
@@ -196,4 +209,10 @@ class ProfileView(BaseModel):
     )
     risk: CurrentRisk | None = Field(
         default=None, description="Churn risk; none before the first score, or where it is switched off."
+    )
+    segment: str | None = Field(
+        default=None, description="Id of the first segment of the journey model that holds; none if none does."
+    )
+    rfm: RfmScores | None = Field(
+        default=None, description="None before the first purchase, or where churn risk or its reference is missing."
     )

@@ -50,6 +50,8 @@ class Simulated:
     """How many profiles ended in each stage."""
     bands: Counter[str] = field(default_factory=Counter)
     """How many of those that have a churn score ended in each band."""
+    segments: Counter[str | None] = field(default_factory=Counter)
+    """How many profiles ended in each segment; empty if the model has none."""
 
 
 def simulate(
@@ -158,6 +160,8 @@ class _Run:
             self._result.customers[view.stage] += 1
             if view.risk is not None:
                 self._result.bands[view.risk.band] += 1
+            if self._partition.plan.segmenter is not None:
+                self._result.segments[view.segment] += 1
         self._result.profiles = len(self._views)
         self._result.clock = self._partition.clock if self._partition.clock > LONG_AGO else None
         return self._result

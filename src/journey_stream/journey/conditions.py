@@ -1,18 +1,19 @@
 """What a file says under `when:` and `where:`.
 
-`when` may nest all and any; a rule holds it in disjunctive normal form, which the engine can check clause by clause.
-The size of that form is known before it is built, so that a few lines cannot unfold into millions of clauses.
+`when` may nest all and any; rules and segments hold it in disjunctive normal form, which the engine can check clause by
+clause. The size of that form is known before it is built, so that a few lines cannot unfold into millions of clauses.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import get_args
+from typing import Generic, TypeVar, get_args
 
 from journey_stream.journey.cursor import Cursor, listed
 from journey_stream.journey.errors import did_you_mean
-from journey_stream.journey.model import Atom, Operator, Scalar, Where
+from journey_stream.journey.model import Atom
+from journey_stream.journey.where import Operator, Scalar, Where
 
 CLAUSES_MAX = 64
 ATOMS_MAX = 512
@@ -28,25 +29,37 @@ FIELDS = ("value", *TEXT_FIELDS, "properties.NAME")
 _SIGNS = {"=": "eq", "==": "eq", "!=": "ne", "<>": "ne", ">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
 _PROPERTY = re.compile(r"properties(\.[^.\s]+)+")
 
-Clauses = tuple[tuple[Atom, ...], ...]
+T = TypeVar("T")
+Clauses = tuple[tuple[T, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _All:
-    parts: tuple["_Condition", ...]
+class AllOf(Generic[T]):
+    """All of these conditions at once."""
+
+    parts: "tuple[T | AllOf[T] | AnyOf[T], ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class _Any:
-    parts: tuple["_Condition", ...]
+class AnyOf(Generic[T]):
+    """At least one of these conditions."""
+
+    parts: "tuple[T | AllOf[T] | AnyOf[T], ...]"
 
 
-_Condition = Atom | _All | _Any
+def read_when(cursor: Cursor, kinds: Sequence[str]) -> Clauses[Atom] | None:
+    """The clauses of a rule's `when`; None after a mistake."""
+    return read_clauses(cursor, lambda leaf: _read_atom(leaf, kinds), "split it into several rules")
 
 
-def read_when(cursor: Cursor, kinds: Sequence[str]) -> Clauses | None:
-    """The clauses of a `when`; None after a mistake."""
-    condition = _read_condition(cursor, kinds)
+def read_clauses(
+    cursor: Cursor, read_leaf: Callable[[Cursor], T | AllOf[T] | AnyOf[T] | None], hint: str
+) -> Clauses[T] | None:
+    """Conditions under any nesting of all and any, as alternatives; `read_leaf` reads what is neither.
+
+    None after a mistake. `hint` says what to do about too many alternatives.
+    """
+    condition = _read_condition(cursor, read_leaf)
     if condition is None:
         return None
     clauses, atoms = _size(condition)
@@ -54,7 +67,7 @@ def read_when(cursor: Cursor, kinds: Sequence[str]) -> Clauses | None:
         cursor.wrong(
             f"at most {CLAUSES_MAX} alternatives with {ATOMS_MAX} conditions in all",
             found=f"all/any that unfold into {_readable(clauses)} alternatives with {_readable(atoms)} conditions",
-            hint="split it into several rules, or give several touchpoints one kind",
+            hint=f"{hint}, or give several touchpoints one kind",
         )
         return None
     return tuple(dict.fromkeys(_unfold(condition)))
@@ -74,16 +87,15 @@ def read_where(cursor: Cursor) -> tuple[Where, ...] | None:
     return tuple(where for one in conditions if one for where in one)
 
 
-def _read_condition(cursor: Cursor, kinds: Sequence[str]) -> _Condition | None:
+def _read_condition(
+    cursor: Cursor, read_leaf: Callable[[Cursor], T | AllOf[T] | AnyOf[T] | None]
+) -> T | AllOf[T] | AnyOf[T] | None:
     if cursor.is_list():
         cursor.wrong("a kind of touchpoint or a mapping", hint="say `any:` or `all:` before the list")
         return None
-    if not cursor.is_mapping():
-        kind = cursor.one_of(kinds, "a kind of touchpoint")
-        return None if kind is None else Atom(kind)
     joined = [(name, inner) for name, inner in cursor.named() if name in {"all", "any"}]
     if not joined:
-        return _read_atom(cursor, kinds)
+        return read_leaf(cursor)
     name, inner = joined[0]
     others = [other for other, _ in cursor.named() if other != name]
     if others:
@@ -92,14 +104,17 @@ def _read_condition(cursor: Cursor, kinds: Sequence[str]) -> _Condition | None:
     items = inner.items("conditions")
     if items is None:
         return None
-    parts = [_read_condition(item, kinds) for item in items]
+    parts = [_read_condition(item, read_leaf) for item in items]
     if any(part is None for part in parts):
         return None
     good = tuple(part for part in parts if part is not None)
-    return _All(good) if name == "all" else _Any(good)
+    return AllOf(good) if name == "all" else AnyOf(good)
 
 
 def _read_atom(cursor: Cursor, kinds: Sequence[str]) -> Atom | None:
+    if not cursor.is_mapping():
+        name = cursor.one_of(kinds, "a kind of touchpoint")
+        return None if name is None else Atom(name)
     fields = cursor.fields(("touchpoint", "count", "within", "where", "all", "any"), required=("touchpoint",))
     if fields is None or "touchpoint" not in fields:
         return None
@@ -177,27 +192,27 @@ def _is_number(value: Scalar) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _size(condition: _Condition) -> tuple[int, int]:
+def _size(condition: T | AllOf[T] | AnyOf[T]) -> tuple[int, int]:
     """How many clauses, and atoms in all of them, the unfolded condition has."""
-    if isinstance(condition, Atom):
-        return 1, 1
-    sizes = [_size(part) for part in condition.parts]
-    if isinstance(condition, _Any):
+    if isinstance(condition, AllOf):
+        clauses, atoms = 1, 0
+        for more_clauses, more_atoms in [_size(part) for part in condition.parts]:
+            clauses, atoms = clauses * more_clauses, atoms * more_clauses + more_atoms * clauses
+        return clauses, atoms
+    if isinstance(condition, AnyOf):
+        sizes = [_size(part) for part in condition.parts]
         return sum(clauses for clauses, _ in sizes), sum(atoms for _, atoms in sizes)
-    clauses, atoms = 1, 0
-    for more_clauses, more_atoms in sizes:
-        clauses, atoms = clauses * more_clauses, atoms * more_clauses + more_atoms * clauses
-    return clauses, atoms
+    return 1, 1
 
 
 def _readable(count: int) -> str:
     return str(count) if count < 1_000_000 else "millions of"
 
 
-def _unfold(condition: _Condition) -> Clauses:
-    if isinstance(condition, Atom):
-        return ((condition,),)
-    parts = [_unfold(part) for part in condition.parts]
-    if isinstance(condition, _Any):
-        return tuple(clause for part in parts for clause in part)
-    return tuple(tuple(dict.fromkeys(atom for clause in choice for atom in clause)) for choice in product(*parts))
+def _unfold(condition: T | AllOf[T] | AnyOf[T]) -> Clauses[T]:
+    if isinstance(condition, AllOf):
+        choices = product(*(_unfold(part) for part in condition.parts))
+        return tuple(tuple(dict.fromkeys(atom for clause in choice for atom in clause)) for choice in choices)
+    if isinstance(condition, AnyOf):
+        return tuple(clause for part in condition.parts for clause in _unfold(part))
+    return ((condition,),)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from journey_stream.journey.durations import DURATION_MS_MAX, likely_duration, parse_duration
 from journey_stream.journey.errors import Mistakes, did_you_mean, quote
-from journey_stream.journey.model import Scalar
+from journey_stream.journey.where import Scalar
 from journey_stream.journey.yaml_positions import ListNode, MapNode, Node, ScalarNode
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

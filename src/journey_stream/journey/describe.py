@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from journey_stream.journey.durations import format_duration
 from journey_stream.journey.load import PRESETS, preset
 from journey_stream.journey.model import Model, Moves, Pattern
-from journey_stream.journey.words import say_inactivity, say_rule, say_where
+from journey_stream.journey.words import say_inactivity, say_rule, say_segment, say_where
 
 _FORWARD = {"any": "to any later stage", "next": "to the next stage only"}
 _BACK = {"never": "never", "inactivity": "through inactivity only", "any": "through rules and inactivity"}
@@ -60,6 +60,7 @@ def markdown(model: Model, level: int = 1) -> str:
         if model.inactivity
         else "",
         f"{_say_moves(model.moves)}\n",
+        _segments(model, names) if model.segments else "",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -77,6 +78,11 @@ def mermaid(model: Model) -> str:
     lines += [f'    state "{stage.id}" as s{index}' for index, stage in enumerate(model.stages)]
     lines += [f"    {source} --> {target} : {', '.join(rules)}" for (source, target), rules in arrows.items()]
     return "\n".join(lines) + "\n"
+
+
+def _segments(model: Model, names: list[str]) -> str:
+    rows = ((one.id, one.meaning, say_segment(one, names)) for one in model.segments)
+    return "The first segment that holds wins.\n\n" + _table(("segment", "meaning", "when"), rows)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

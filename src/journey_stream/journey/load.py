@@ -9,6 +9,7 @@ from journey_stream.journey.errors import Mistakes, did_you_mean, quote
 from journey_stream.journey.model import ANY, Model, Moves, Stage
 from journey_stream.journey.reachability import reachable_stages, silent_circles
 from journey_stream.journey.rules import Names, read_inactivity, read_rules
+from journey_stream.journey.segment_conditions import read_segments
 from journey_stream.journey.yaml_positions import read_yaml
 
 PRESETS = ("six-stages", "four-stages", "five-phases", "six-stages-assistance")
@@ -16,7 +17,7 @@ PRESETS = ("six-stages", "four-stages", "five-phases", "six-stages-assistance")
 
 FILE_BYTES_MAX = 262_144
 VERSION_MAX = 2**31 - 1
-SECTIONS = ("model", "version", "description", "stages", "touchpoints", "rules", "inactivity", "moves")
+SECTIONS = ("model", "version", "description", "stages", "touchpoints", "rules", "inactivity", "moves", "segments")
 
 
 def load_model(path: Path | str) -> Model:
@@ -82,6 +83,7 @@ def _read_model(root: Cursor) -> Model | None:
     names = Names([stage.id for _, stage in stages], [kind.id for kind in kinds] + [ANY] * bool(kinds), moves)
     rules = read_rules(fields["rules"], names) if "rules" in fields else []
     inactivity = read_inactivity(fields["inactivity"], names) if "inactivity" in fields else []
+    segments = read_segments(fields["segments"], names) if "segments" in fields else []
     if root.mistakes or name is None or version is None or moves is None:
         return None
     model = Model(
@@ -93,6 +95,7 @@ def _read_model(root: Cursor) -> Model | None:
         rules=tuple(rules),
         inactivity=tuple(inactivity),
         moves=moves,
+        segments=tuple(segments),
     )
     _note_unreachable(model, stages)
     _note_circles(model, fields.get("inactivity"))

@@ -1,4 +1,4 @@
-"""What a journey model says, as frozen values: stages, meanings of touchpoints, rules, silences, allowed moves.
+"""What a journey model says, as frozen values: stages, meanings of touchpoints, rules, silences, moves, segments.
 
 Stages are known by their index in the order of the journey. Every length of time is in milliseconds.
 """
@@ -11,13 +11,14 @@ from typing import Any, Literal
 
 from journey_stream.events.identifiers import RANKS
 from journey_stream.events.times import DAY_MS
+from journey_stream.journey import segments as segment_values
 from journey_stream.journey.durations import format_duration
+from journey_stream.journey.segments import Segment
+from journey_stream.journey.where import Where, where_behaviour, where_document
 
 ANY = "any"
 """The kind that every touchpoint has."""
 
-Scalar = str | int | float | bool
-Operator = Literal["eq", "in", "ne", "gte", "gt", "lte", "lt", "exists"]
 Forward = Literal["any", "next"]
 Back = Literal["never", "inactivity", "any"]
 WinBack = Literal["any", "next", "never"]
@@ -30,29 +31,6 @@ class Stage:
     id: str
     meaning: str
     settle_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Where:
-    """A condition on one field of a touchpoint.
-
-    `field` is value, currency, campaign, channel, type, or a path below `properties.`. `value` is a scalar; a tuple
-    of scalars for `in`; a bool for `exists`. A field that is absent satisfies only `exists: false`.
-    """
-
-    field: str
-    op: Operator
-    value: Scalar | tuple[Scalar, ...]
-
-    # To Python 1, 1.0 and True are equal, but a condition on `true` is another one than a condition on 1.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Where) and self._written() == other._written()
-
-    def __hash__(self) -> int:
-        return hash(self._written())
-
-    def _written(self) -> tuple[str, str, str]:
-        return self.field, self.op, repr(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +132,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A whole journey model. Rules are in the order of priority: the first that fires wins."""
+    """A whole journey model. Rules and segments are in the order of priority: the first that fires, or holds, wins."""
 
     name: str
     version: int
@@ -166,6 +144,7 @@ class Model:
     moves: Moves = Moves()
     identity: Identity | None = None
     """None: a touchpoint belongs to its highest identifier, and nothing links one to another."""
+    segments: tuple[Segment, ...] = ()
     fingerprint: str = field(init=False)
     """SHA-256 of all that decides who is where and when; meanings, descriptions and texts may change freely."""
 
@@ -197,6 +176,8 @@ class Model:
         }
         if self.inactivity:
             document["inactivity"] = [_inactivity_document(silence, names) for silence in self.inactivity]
+        if self.segments:
+            document["segments"] = [segment_values.document(segment, names) for segment in self.segments]
         return document
 
 
@@ -208,7 +189,7 @@ def _behaviour(model: Model) -> list[Any]:
         [
             [
                 kind.id,
-                [[_sorted(one.channels), _sorted(one.types), _where_behaviour(one.where)] for one in kind.patterns],
+                [[_sorted(one.channels), _sorted(one.types), where_behaviour(one.where)] for one in kind.patterns],
             ]
             for kind in model.kinds
         ],
@@ -217,10 +198,12 @@ def _behaviour(model: Model) -> list[Any]:
             for rule in model.rules
         ],
         [
-            [one.id, sorted(one.stages), one.kind, _where_behaviour(one.where), one.nothing_for_ms, one.to]
+            [one.id, sorted(one.stages), one.kind, where_behaviour(one.where), one.nothing_for_ms, one.to]
             for one in model.inactivity
         ],
         [model.moves.forward, model.moves.back, model.moves.win_back],
+        # Without any, the model is known by what it was known by before there were segments.
+        *([{"segments": segment_values.behaviour(model.segments)}] if model.segments else []),
     ]
     identity = model.identity
     if identity is not None:
@@ -234,11 +217,7 @@ def _sorted(values: Iterable[Any] | None) -> list[Any] | None:
 
 
 def _atom_behaviour(atom: Atom) -> list[Any]:
-    return [atom.kind, _where_behaviour(atom.where), atom.count, atom.within_ms]
-
-
-def _where_behaviour(where: tuple[Where, ...]) -> list[list[Any]]:
-    return [[one.field, one.op, one.value] for one in where]
+    return [atom.kind, where_behaviour(atom.where), atom.count, atom.within_ms]
 
 
 def _stage_document(stage: Stage) -> dict[str, Any]:
@@ -255,14 +234,7 @@ def _pattern_document(pattern: Pattern) -> dict[str, Any]:
     if pattern.types is not None:
         document["type"] = sorted(pattern.types)
     if pattern.where:
-        document["where"] = _where_document(pattern.where)
-    return document
-
-
-def _where_document(where: tuple[Where, ...]) -> dict[str, dict[str, Any]]:
-    document: dict[str, dict[str, Any]] = {}
-    for one in where:
-        document.setdefault(one.field, {})[one.op] = list(one.value) if isinstance(one.value, tuple) else one.value
+        document["where"] = where_document(pattern.where)
     return document
 
 
@@ -271,7 +243,7 @@ def _atom_document(atom: Atom) -> dict[str, Any]:
     if atom.within_ms is not None:
         document["within"] = format_duration(atom.within_ms)
     if atom.where:
-        document["where"] = _where_document(atom.where)
+        document["where"] = where_document(atom.where)
     return document
 
 
@@ -294,5 +266,5 @@ def _inactivity_document(silence: Inactivity, names: list[str]) -> dict[str, Any
         "text": silence.text,
     }
     if silence.where:
-        document["where"] = _where_document(silence.where)
+        document["where"] = where_document(silence.where)
     return document

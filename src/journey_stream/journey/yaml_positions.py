@@ -13,7 +13,7 @@ import yaml
 from yaml.events import AliasEvent
 
 from journey_stream.journey.errors import Mistakes, quote
-from journey_stream.journey.model import Scalar
+from journey_stream.journey.where import Scalar
 
 DEPTH_MAX = 64
 INTEGER_MAX = 2**63 - 1

@@ -10,6 +10,7 @@ format of the outputs and back. Only Kafka is missing.
     driver.advance(days=120)
     assert driver.stage_changes[-1].because.rule == "customer-gone-quiet"
     assert driver.risk_changes[-1].band == "critical"
+    assert driver.profile("c42").segment == "at-risk"
 """
 
 from collections.abc import Mapping, Sequence

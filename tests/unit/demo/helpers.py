@@ -66,7 +66,9 @@ def risk(
     return ChurnRiskChange.model_validate(document)
 
 
-def view(profile_id: str, stage: str | None, *, day: int = 0, band: str | None = None) -> ProfileView:
+def view(
+    profile_id: str, stage: str | None, *, day: int = 0, band: str | None = None, segment: str | None = None
+) -> ProfileView:
     at = from_ms(NEW_YEAR_MS) + timedelta(days=day)
     document: dict[str, Any] = {
         "profile_id": profile_id,
@@ -78,6 +80,7 @@ def view(profile_id: str, stage: str | None, *, day: int = 0, band: str | None =
         "last_touchpoint_at": at,
         "updated_at": at,
         "model": MODEL,
+        "segment": segment,
         "risk": None
         if band is None
         else {"band": band, "probability": 0.5, "since": at, "revision": 1, "model": {"name": "c", "version": 1}},

@@ -2,7 +2,8 @@ import pytest
 
 from journey_stream.journey.conditions import CLAUSES_MAX, Clauses
 from journey_stream.journey.load import parse_model
-from journey_stream.journey.model import Atom, Where
+from journey_stream.journey.model import Atom
+from journey_stream.journey.where import Where
 from tests.unit.journey.model_texts import changed, message_of, mistakes_of
 
 DAY_MS = 86_400_000

@@ -1,7 +1,8 @@
 import pytest
 
 from journey_stream.journey.load import parse_model
-from journey_stream.journey.model import Moves, Pattern, Where
+from journey_stream.journey.model import Moves, Pattern
+from journey_stream.journey.where import Where
 from tests.unit.journey.model_texts import GOOD, changed, message_of, mistakes_of
 
 

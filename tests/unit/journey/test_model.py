@@ -3,7 +3,8 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from journey_stream.journey.load import parse_model
-from journey_stream.journey.model import Atom, Moves, Where
+from journey_stream.journey.model import Atom, Moves
+from journey_stream.journey.where import Where
 from tests.unit.journey.model_texts import changed, good_model
 
 

@@ -11,6 +11,7 @@ from journey_stream.journey.durations import DURATION_MS_MAX, format_duration
 from journey_stream.journey.errors import Mistake, ModelError
 from journey_stream.journey.load import parse_model
 from journey_stream.journey.model import Model
+from journey_stream.journey.segments import BANDS
 from tests.unit.journey.model_texts import GOOD
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}", fullmatch=True)
@@ -65,6 +66,40 @@ def whens(draw: st.DrawFn, kinds: list[str]) -> Any:
 
 
 @st.composite
+def segments(draw: st.DrawFn, stages: list[str], kinds: list[str]) -> list[dict[str, Any]]:
+    kind, scores = st.sampled_from(kinds), st.integers(1, 5)
+    fields = {
+        "where": conditions(),
+        "at_least": st.integers(1, 1_000),
+        "at_most": st.integers(1_000, 2_000),
+        "last_within": DURATIONS,
+        "known_for": DURATIONS,
+    }
+    pairs = [{"not_followed_by": kind, "for": DURATIONS}, {"back_after": DURATIONS, "back_within": DURATIONS}, {}]
+    touchpoint = st.sampled_from(pairs).flatmap(
+        lambda pair: st.fixed_dictionaries({"touchpoint": kind, **pair}, optional=fields)
+    )
+    leaves = st.one_of(
+        kind,
+        touchpoint,
+        st.fixed_dictionaries({"stage": st.lists(st.sampled_from(stages), min_size=1, unique=True)}),
+        st.fixed_dictionaries({"risk": st.lists(st.sampled_from(BANDS), min_size=1, unique=True)}),
+        st.fixed_dictionaries(
+            {"rfm": st.fixed_dictionaries({"recency": scores}, optional={"monetary": scores.map(lambda n: {"gte": n})})}
+        ),
+    )
+    nested = st.recursive(
+        leaves,
+        lambda inner: st.builds(
+            lambda word, parts: {word: parts}, st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=2)
+        ),
+        max_leaves=4,
+    )
+    ids = draw(st.lists(NAMES, max_size=3, unique=True))
+    return [{"id": name, "meaning": draw(TEXTS), "when": draw(nested)} for name in ids]
+
+
+@st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Documents whose stages are all reachable, because a rule for everybody leads to each."""
     stages = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
@@ -96,6 +131,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         },
         "rules": draw(st.permutations(rules)),
         "inactivity": silences,
+        "segments": draw(segments(stages, [*kinds, "any"])),
         "moves": {
             "forward": "any",
             "back": draw(st.sampled_from(["inactivity", "any"])),
