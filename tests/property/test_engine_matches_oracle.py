@@ -53,7 +53,9 @@ def expected_risks(records: list[TouchpointRecord], as_of: int) -> dict[str, lis
     return {profile: history for profile, history in histories.items() if history}
 
 
-@pytest.mark.parametrize("model", [tricky_model(), preset("six-stages")], ids=lambda m: m.name)
+@pytest.mark.parametrize(
+    "model", [tricky_model(), tricky_model(segments=True), preset("six-stages")], ids=["tricky", "segments", "preset"]
+)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 120), days=st.sampled_from([3, 20, 90]))
 @settings(max_examples=int(os.environ.get("JOURNEY_EXAMPLES", "150")), deadline=None)
 def test_any_order_of_arrival_publishes_the_true_history(model: Model, seed: int, count: int, days: int) -> None:

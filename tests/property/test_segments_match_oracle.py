@@ -25,8 +25,8 @@ from tests.support.risks import nervous_scorer
 from tests.support.segment_oracle import SegmentOracle
 
 LIMITS = Limits(lateness_ms=10 * DAY_MS, allowance_ms=DAY_MS)
-MODEL, SCORER = tricky_model(), nervous_scorer()
-SETTLING = tricky_model(settle="36h")
+MODEL, SCORER = tricky_model(segments=True), nervous_scorer()
+SETTLING = tricky_model(settle="36h", segments=True)
 STEPS = 6
 
 

@@ -40,6 +40,9 @@ inactivity:
   - {id: cold, in: [warm], nothing_for: 6d, of: view, to: aware, text: no views}
   - {id: lapsed, in: [customer], nothing_for: 15d, of: buy, to: warm, text: no purchase}
 moves: {forward: any, back: inactivity, win_back: any}
+"""
+
+SEGMENTS = """
 segments:
   - {id: abandoned, meaning: cart, when: {touchpoint: cart, not_followed_by: buy, for: 5h, last_within: 3d}}
   - {id: new, meaning: first, when: {any: [{touchpoint: cart, first_within: 1d}, {touchpoint: buy, first_within: 2d}]}}
@@ -57,9 +60,9 @@ segments:
 """
 
 
-def tricky_model(*, settle: str | None = None) -> Model:
-    """The small model with every feature; `settle` makes two of its stages wait."""
-    text = TRICKY
+def tricky_model(*, settle: str | None = None, segments: bool = False) -> Model:
+    """The small model with every feature; `settle` makes two of its stages wait. With SEGMENTS if asked for."""
+    text = TRICKY + SEGMENTS * segments
     if settle is not None:
         text = text.replace("{id: warm,", f"{{id: warm, settle: {settle},").replace(
             "{id: customer,", f"{{id: customer, settle: {settle},"

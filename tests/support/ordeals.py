@@ -88,7 +88,7 @@ def nervous() -> Scorer:
 
 def draw_life(ordeal: Ordeal, rng: Random) -> Life:
     settle = rng.choice(ordeal.settles)
-    model = rng.choice([wild_model(settle), tricky_model(settle=settle)])
+    model = rng.choice([wild_model(settle), tricky_model(settle=settle, segments=True)])
     limits = Limits(
         lateness_ms=rng.choice(ordeal.lateness) * HOUR_MS,
         allowance_ms=rng.choice(ordeal.allowance) * HOUR_MS,

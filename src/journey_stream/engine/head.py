@@ -31,8 +31,8 @@ class Head:
     (`last_at`, `last_id`). `parts`: numbers of the parts that hold the others, oldest first. `folds_at`: when the clock
     lets the oldest part fold into the checkpoint, which ends at (`folded_at`, `folded_id`). `generation` counts the
     parameters of churn risk that the partition has seen, up to those that this profile was scored with, and silence
-    changes nothing about that before `risk_quiet_until`; `risk_band` is the band by its index. `routes`: touchpoints may
-    belong to another identifier. `segment` is the index of the one last shown, which silence does not end before
+    changes nothing about that before `risk_quiet_until`; `risk_band` is the band by its index. `routes`: touchpoints
+    may belong to another identifier. `segment` is the index of the one last shown, which silence does not end before
     `segment_until`; None: never. -1: no band, or no segment.
     """
 
