@@ -6,12 +6,14 @@
 A batch of log records is decoded, applied and its state drained by the code of the task, and its changes encoded for
 the output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number
 asked for, and is cut into runs so that a busy machine shows. With several parameters of churn risk each run is done
-with all of them in turn, on the same touchpoints; the ratio is to the first.
+with all of them in turn, on the same touchpoints; the ratio is to the first. `--no-segments` takes the segments out of
+the model.
 """
 
 import argparse
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from statistics import median
 from typing import NamedTuple
@@ -65,9 +67,10 @@ def apply(processor: Processor, records: Iterator[Logged], count: int) -> int:
 class Subject:
     """One engine under measurement, and what came of it so far."""
 
-    def __init__(self, churn: str) -> None:
+    def __init__(self, churn: str, *, segments: bool) -> None:
         self.churn = churn
-        self.processor = Processor(Partition(preset("six-stages"), None, find_scorer(churn)), "log", 0)
+        model = preset("six-stages") if segments else replace(preset("six-stages"), segments=())
+        self.processor = Processor(Partition(model, None, find_scorer(churn)), "log", 0)
         self.seconds: list[float] = []
         self.changes = self.risks = self.drained = 0
 
@@ -85,10 +88,10 @@ class Subject:
         self.seconds.append((time.perf_counter() - begun) / sum(map(len, batches)))
 
 
-def measure(customers: int, held: int, measured: int, churns: list[str]) -> list[tuple[str, ...]]:
+def measure(customers: int, held: int, measured: int, churns: list[str], *, segments: bool) -> list[tuple[str, ...]]:
     """The rows of one shape."""
     fill = customers * held
-    subjects = [Subject(churn) for churn in churns]
+    subjects = [Subject(churn, segments=segments) for churn in churns]
     # Everybody gets the same records, made anew for each so that none waits in memory.
     streams = [logged(evenly(Workload(fill + measured, customers, START_MS, SPAN_MS))) for _ in subjects]
     for subject, records in zip(subjects, streams, strict=True):
@@ -136,12 +139,13 @@ def main() -> None:
     parser.add_argument("--shapes", default="10000x5,100000x5,1000000x5,10000x50,10000x500", help="customers x held")
     parser.add_argument("--measured", type=int, default=500_000, help="touchpoints measured of each shape")
     parser.add_argument("--churn", default="none", help="parameters of churn risk by name, several with commas")
+    parser.add_argument("--segments", action=argparse.BooleanOptionalAction, default=True, help="those of the model")
     parser.add_argument("--title")
     options = parser.parse_args()
     rows = []
     for shape in options.shapes.split(","):
         customers, held = map(int, shape.split("x"))
-        for row in measure(customers, held, options.measured, options.churn.split(",")):
+        for row in measure(customers, held, options.measured, options.churn.split(","), segments=options.segments):
             rows.append(row)
             print(" | ".join(row), flush=True)
     head = (

@@ -120,3 +120,16 @@ def test_the_document_holds_the_history_of_churn_risk(driver: JourneyDriver) -> 
     assert [one["band"] for one in document["risk_history"]] == ["low", "medium", "high", "critical"]
     assert len(document["risk_messages"]) == 4
     assert document["profile"]["risk"]["band"] == "critical"
+
+
+def test_the_segment_and_the_scores_are_shown(driver: JourneyDriver) -> None:
+    driver.touchpoint(PURCHASE | {"value": 30})
+
+    assert "Segment new; RFM recency 5, frequency 1, monetary 1 of 5 as of 2026-03-10 12:00:00" in shown(driver)
+
+
+def test_who_has_neither_segment_nor_scores_has_no_line_for_them(driver: JourneyDriver) -> None:
+    driver.touchpoint({"channel": "email", "type": "sent", "customer_id": "c1"})
+
+    assert "Segment" not in shown(driver)
+    assert "RFM" not in shown(driver)

@@ -120,3 +120,10 @@ def test_unknown_churn_parameters_are_refused_with_those_that_ship(run: Run, his
 
     assert ran.code != 0
     assert "expected one of completejourney, cdnow" in ran.err
+
+
+def test_the_segments_at_the_end_are_counted(run: Run, history: Path, tmp_path: Path) -> None:
+    ran = run("simulate", history, "--out", tmp_path / "out", "--as-of", "2100-01-01T00:00:00Z")
+
+    assert "customers per segment at the end\n  lapsed                   1\n" in ran.out
+    assert [view["segment"] for view in lines(tmp_path / "out" / "profiles.jsonl")] == ["lapsed"]

@@ -141,3 +141,15 @@ def test_the_risk_to_tell_of_is_one_that_rose_and_fell():
             shown.risk_changed(risk(customer, before, str(after), day=day))
 
     assert {"c2"} == {one.profile_id for one in shown.risk_example()}
+
+
+def test_segments_are_counted_where_everybody_is_now():
+    shown = board()
+
+    shown.profile_changed(view("c1", "purchase", segment="new"))
+    shown.profile_changed(view("c1", "purchase", segment="loyal"))
+    shown.profile_changed(view("c2", "purchase", segment="loyal"))
+    shown.profile_changed(view("c3", "purchase", segment="new"))
+    shown.profile_changed(view("c3", "purchase"))
+
+    assert {"loyal": 2} == {segment: count for segment, count in shown.segments.items() if count}

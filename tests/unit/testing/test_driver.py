@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journey_stream.events.outputs import RfmScores
 from journey_stream.events.reasons import Reason
 from journey_stream.journey.errors import ModelError
 from journey_stream.journey.load import PRESETS, preset
@@ -264,3 +265,19 @@ def test_a_journey_may_do_without_churn_risk():
 def test_unknown_churn_parameters_are_told_with_those_that_ship():
     with pytest.raises(ModelError, match="expected one of completejourney, cdnow"):
         JourneyDriver(churn="completejurney")
+
+
+def test_the_segment_and_the_scores_are_in_the_profile() -> None:
+    driver = JourneyDriver()
+    driver.touchpoint({"channel": "web", "type": "add_to_cart", "customer_id": "c1"})
+    driver.advance(hours=3)
+    assert driver.profile("c1").segment == "abandoned-cart"
+
+    driver.touchpoint(
+        {"channel": "web", "type": "purchase", "customer_id": "c1", "value": 300, "occurred_at": driver.now}
+    )
+    assert driver.profile("c1").segment == "new"
+    assert driver.profile("c1").rfm == RfmScores(recency=5, frequency=1, monetary=2)
+
+    driver.advance(days=200)
+    assert driver.profile("c1").segment == "lapsed"

@@ -49,7 +49,7 @@ def test_the_models_in_use_are_named() -> None:
 
     metrics.uses(preset("six-stages"), nervous_scorer(version=7))
 
-    assert 1.0 == metrics.registry.get_sample_value("journey_model_info", {"name": "six-stages", "version": "1"})
+    assert 1.0 == metrics.registry.get_sample_value("journey_model_info", {"name": "six-stages", "version": "2"})
     assert 1.0 == metrics.registry.get_sample_value("journey_churn_model_info", {"name": "nervous", "version": "7"})
 
 
