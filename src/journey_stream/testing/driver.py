@@ -7,7 +7,7 @@ format of the outputs and back. Only Kafka is missing.
     driver.touchpoint({"channel": "web", "type": "product_view", "customer_id": "c42"})
     driver.touchpoint({"channel": "store", "type": "purchase", "customer_id": "c42"})
     assert driver.profile("c42").stage == "purchase"
-    driver.advance(days=120)
+    driver.advance(days=100)
     assert driver.stage_changes[-1].because.rule == "customer-gone-quiet"
     assert driver.risk_changes[-1].band == "critical"
     assert driver.profile("c42").segment == "at-risk"

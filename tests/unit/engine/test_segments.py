@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from journey_stream.churn.bands import Threshold
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
@@ -223,3 +224,34 @@ def test_another_reference_of_rfm_scores_is_another_set_of_parameters() -> None:
 
     assert engine.parameters_before == "nervous version 2"
     assert segments(engine, at(1))[-1] == "the-one"
+
+
+def test_a_purchase_that_changes_nothing_but_recency_changes_a_segment_by_recency() -> None:
+    rfm = SCORER.parameters.rfm
+    assert rfm is not None
+    calm = tuple(Threshold(one, one) for one in (0.999997, 0.999998, 0.999999))
+    parameters = replace(SCORER.parameters, bands=calm, rfm=replace(rfm, frequency=(9, 9, 9, 9), monetary=None))
+    engine = partition(only("{rfm: {recency: {lte: 3}}}"), Scorer(parameters))
+    views(engine, touchpoint("e1", "buy", 0))
+    assert segments(engine, at(2)) == ["the-one"]
+
+    assert segments(engine, touchpoint("e2", "buy", 2)) == [None]
+
+
+def test_what_is_put_off_may_let_something_else_begin() -> None:
+    engine = partition(only("{all: [{touchpoint: buy, nothing_for: 9d}, {touchpoint: view, last_within: 8d}]}"))
+    views(engine, touchpoint("e1", "buy", 0), touchpoint("e2", "view", 0))
+
+    assert segments(engine, touchpoint("e3", "view", 5), at(9, ms=-1)) == []
+    assert segments(engine, at(9)) == ["the-one"]
+    assert segments(engine, at(13)) == [None]
+
+
+@pytest.mark.parametrize(("pause", "shown"), [(60.0, ["the-one"]), (59.99, [])])
+def test_a_pause_is_at_least_as_long_as_it_says(pause: float, shown: list[str]) -> None:
+    engine = partition(only("{touchpoint: buy, back_after: 60d, back_within: 1d}"))
+    views(engine, touchpoint("e1", "buy", 0))
+
+    found = segments(engine, touchpoint("e2", "buy", pause))
+
+    assert [segment for segment in found if segment] == shown
