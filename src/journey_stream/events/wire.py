@@ -124,6 +124,8 @@ def encode_profile(view: ProfileChanged) -> bytes:
         "overflow": view.overflow,
         "model": {"name": view.model, "version": view.model_version},
         "risk": None if view.risk is None else _current_risk(view.risk),
+        "segment": view.segment,
+        "rfm": None if view.rfm is None else view.rfm._asdict(),
     }
     if view.identifiers:
         value["identifiers"] = view.identifiers
