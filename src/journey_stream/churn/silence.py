@@ -18,6 +18,8 @@ HORIZON_MS = 3_650 * DAY_MS
 It is counted from there and from nowhere else: it must not matter to what is found from where one searches.
 """
 REACHES_MS = (32 * DAY_MS, 8 * DAY_MS, 2 * DAY_MS)
+NEVER_SURE = 128 * DAY_MS
+STEPS_FURTHER = 3
 
 _SLACK = 1e-9
 """Rounding may move a term by a few units in its last place: the bounds allow for more than that."""
@@ -90,17 +92,37 @@ class Look(NamedTuple):
 def look(scorer: Scorer, summary: Summary, at: int, band: int | None) -> Look:
     """Score at an instant that is not before the summary's last touchpoint, after having been in `band` or in none.
 
-    How long it stays quiet is not searched for but bounded, the longest of a few reaches that is sure: a few
-    microseconds, for every touchpoint that changes the score. Search with `next_crossing` when that time has come.
+    How long it stays quiet is not searched for but bounded: the longest of a few reaches that is sure, and then some
+    way towards the next longer one. That takes a few microseconds, for every touchpoint that changes the score, and a
+    bound that is reached takes many: the profile is unpacked, and written again. Search with `next_crossing` when that
+    time has come.
     """
     constant, near = scorer.terms(summary, at)
     score = constant + math.fsum(near)
     reached = scorer.bands.next(band, score)
     limits = scorer.bands.limits(reached)
+    unsure = NEVER_SURE
     for reach_ms in REACHES_MS:
-        if _stays(limits, constant, near, scorer.terms(summary, at + reach_ms)[1]):
-            return Look(score, reached, at + reach_ms + 1)
+        far = scorer.terms(summary, at + reach_ms)[1]
+        if _stays(limits, constant, near, far):
+            return Look(score, reached, _further(scorer, summary, limits, (at + reach_ms, far), at + unsure) + 1)
+        unsure = reach_ms
     return Look(score, reached, (at // HOUR_MS + 1) * HOUR_MS)
+
+
+def _further(
+    scorer: Scorer, summary: Summary, limits: tuple[float, float], start: tuple[int, list[float]], unsure: int
+) -> int:
+    """An instant from the start of a span on until which the score surely stays within the limits."""
+    sure, near = start
+    for _ in range(STEPS_FURTHER):
+        middle = (sure + unsure) // 2
+        constant, far = scorer.terms(summary, middle)
+        if _stays(limits, constant, near, far):
+            sure, near = middle, far
+        else:
+            unsure = middle
+    return sure
 
 
 def still_quiet(scorer: Scorer, summary: Summary, after: int, now: int, band: int) -> int | None:
