@@ -4,11 +4,11 @@ from hashlib import blake2b
 from typing import Literal
 
 from journey_stream.churn.bands import BANDS
-from journey_stream.churn.reasons import FROM_FIRST, Contribution, assess, say_span
+from journey_stream.churn.reasons import assess, say_percent, say_span
 from journey_stream.churn.rfm import scores
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.risk import NO_BAND, RiskChange, RiskState
-from journey_stream.events.decisions import CurrentRisk, RfmScores, RiskChanged, RiskContribution
+from journey_stream.events.decisions import CurrentRisk, RfmScores, RiskChanged
 
 _RISK_ID_BYTES = 16
 
@@ -19,7 +19,8 @@ class RiskPublisher:
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
         self._parameters = parameters = scorer.parameters
-        self._key = blake2b(f"{parameters.name} {parameters.version}".encode()).digest()
+        key = blake2b(f"{parameters.name} {parameters.version}".encode()).digest()
+        self._keyed = blake2b(digest_size=_RISK_ID_BYTES, key=key)
         self._lasting = say_span(parameters.window_ms)
 
     def message(
@@ -33,8 +34,9 @@ class RiskPublisher:
     ) -> RiskChanged:
         """One message; `revision` is its own."""
         parameters, summary = self._parameters, change.summary
-        risk = assess(self.scorer, summary, change.at, None if change.before == NO_BAND else change.before)
-        band, previous = BANDS[change.after], None if change.before == NO_BAND else BANDS[change.before]
+        before = None if change.before == NO_BAND else change.before
+        risk = assess(self.scorer, summary, change.at, before, change.first_id, change.last_id, change.signal_ids)
+        band, previous = BANDS[change.after], None if before is None else BANDS[before]
         by_touchpoint = change.cause == "touchpoint"
         return RiskChanged(
             self._risk_id(profile_id, previous, band, change),
@@ -49,10 +51,10 @@ class RiskPublisher:
             change.at,
             current,
             change.cause if kind == "entered" else "touchpoint",
-            f"{self._what_happened(change)}: {100.0 * risk.probability:.0f} % likely to stay away for {self._lasting}",
+            f"{self._what_happened(change)}: {say_percent(risk.probability)} likely to stay away for {self._lasting}",
             (change.trigger if by_touchpoint else change.last_id,),
             summary.last if change.cause == "timer" else None,
-            tuple(_with_evidence(one, change) for one in risk.contributions),
+            risk.contributions,
             parameters.name,
             parameters.version,
         )
@@ -90,11 +92,6 @@ class RiskPublisher:
         # At one instant the same move can come twice, so the touchpoint that brought it is part of the name. A profile
         # id may hold anything, so its length is told.
         text = f"{len(profile_id)}:{profile_id} {previous} {band} {change.at} {change.cause} {change.trigger}"
-        return blake2b(text.encode(), digest_size=_RISK_ID_BYTES, key=self._key).hexdigest()
-
-
-def _with_evidence(one: Contribution, change: RiskChange) -> RiskContribution:
-    signal_id = (change.signal_ids or {}).get(one.factor)
-    if signal_id is None:
-        signal_id = change.first_id if one.factor in FROM_FIRST else change.last_id
-    return RiskContribution(one.factor, one.log_odds, one.text, one.since, (signal_id,))
+        digest = self._keyed.copy()
+        digest.update(text.encode())
+        return digest.hexdigest()

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from journey_stream.events.reasons import Reason
 from journey_stream.events.records import Message
 
@@ -30,8 +32,11 @@ class StageChanged(NamedTuple):
     model_version: int
 
 
-class RiskContribution(NamedTuple):
-    """One reason of a score; `since` in ms since the epoch, when its evidence happened."""
+class RiskContribution(msgspec.Struct, frozen=True, gc=False):
+    """One reason of a score: positive `log_odds` raise the risk above that of a typical customer.
+
+    `since` in ms since the epoch, when its evidence happened.
+    """
 
     factor: str
     log_odds: float

@@ -3,7 +3,9 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
+from journey_stream.events.bodies import BecauseOfRiskBody, ContributionBody, ModelBody, RiskChangeBody
 from journey_stream.events.decisions import CurrentRisk, IdentityChanged, ProfileChanged, RiskChanged, StageChanged
 from journey_stream.events.times import DAY_MS, rfc3339
 
@@ -48,37 +50,32 @@ def stage_change_headers(change: StageChanged, source: bytes) -> Headers:
 def encode_risk_change(change: RiskChanged) -> bytes:
     """The value of a message on journey.churn-risk (contract: `outputs.ChurnRiskChange`)."""
     # Contributions share a few instants, and writing them costs as much as all the rest.
-    written = {at: rfc3339(at) for at in {one.since for one in change.contributions}}
-    because: dict[str, Any] = {"text": change.text, "evidence": change.evidence}
-    if change.silent_since is not None:
-        because["silent_since"] = rfc3339(change.silent_since)
+    written = {change.entered_at: rfc3339(change.entered_at)}
+    contributions = []
+    for one in change.contributions:
+        since = written.get(one.since)
+        if since is None:
+            since = written[one.since] = rfc3339(one.since)
+        contributions.append(ContributionBody(one.factor, one.log_odds, one.text, since, one.evidence))
+    silent_since = UNSET if change.silent_since is None else rfc3339(change.silent_since)
     return _encode(
-        {
-            "risk_id": change.risk_id,
-            "kind": change.kind,
-            "profile_id": change.profile_id,
-            "revision": change.revision,
-            "band": change.band,
-            "previous_band": change.previous_band,
-            "probability": change.probability,
-            "window_days": change.window_ms / DAY_MS,
-            "entered_at": rfc3339(change.entered_at),
-            "current": change.current,
-            "cause": change.cause,
-            "because": because,
-            "typical_log_odds": change.typical_log_odds,
-            "contributions": [
-                {
-                    "factor": one.factor,
-                    "log_odds": one.log_odds,
-                    "text": one.text,
-                    "since": written[one.since],
-                    "evidence": one.evidence,
-                }
-                for one in change.contributions
-            ],
-            "model": {"name": change.model, "version": change.model_version},
-        },
+        RiskChangeBody(
+            change.risk_id,
+            change.kind,
+            change.profile_id,
+            change.revision,
+            change.band,
+            change.previous_band,
+            change.probability,
+            change.window_ms / DAY_MS,
+            written[change.entered_at],
+            change.current,
+            change.cause,
+            BecauseOfRiskBody(change.text, change.evidence, silent_since),
+            change.typical_log_odds,
+            contributions,
+            ModelBody(change.model, change.model_version),
+        )
     )
 
 
