@@ -48,12 +48,13 @@ def assess(
     found = _facts(scorer, summary, at, (first_id,), (last_id,))
     if summary.signals:
         found += _signals(scorer, summary.signals, at, last_id, signal_ids or {})
-    found.sort(key=lambda one: (-abs(one.log_odds), one.factor))
+    ranks = [(-abs(one.log_odds), one.factor, place) for place, one in enumerate(found)]
+    ranks.sort()
     return Risk(
         round(logistic(score), DIGITS),
         scorer.bands.next(band, score),
         round(scorer.typical, DIGITS),
-        tuple(found),
+        tuple([found[place] for _, _, place in ranks]),
     )
 
 

@@ -142,7 +142,8 @@ def still_quiet(scorer: Scorer, summary: Summary, after: int, now: int, band: in
 def _stays(limits: tuple[float, float], constant: float, near: list[float], far: list[float]) -> bool:
     """Whether the score surely stays within the limits, given its moving terms at both ends of a span."""
     low, high = constant - _SLACK, constant + _SLACK
-    for one, other in zip(near, far, strict=True):
+    for place, one in enumerate(near):
+        other = far[place]
         if one < other:
             low += one
             high += other

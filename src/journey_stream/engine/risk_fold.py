@@ -63,7 +63,11 @@ def pass_silence(scorer: Scorer, state: RiskState, until: int, changes: list[Ris
 
 
 def fall_quiet(scorer: Scorer, state: RiskState, clock: int, changes: list[RiskChange]) -> None:
-    """Apply every crossing in silence up to `clock`, and move `quiet_until` on: exactly, once a crossing is near."""
+    """Apply every crossing in silence up to `clock`, and move `quiet_until` on: exactly, once a crossing is near.
+
+    Who has just crossed in silence is likely to stay silent, so that a timer which does not ring for nothing is worth
+    a search at once.
+    """
     while state.quiet_until <= clock:
         if state.resume_at > LONG_AGO:
             _resume(scorer, state, changes)
@@ -77,12 +81,10 @@ def fall_quiet(scorer: Scorer, state: RiskState, clock: int, changes: list[RiskC
             state.quiet_until = sure
             return
         crossing = next_crossing(scorer, summary, state.quiet_until - 1, state.band)
-        if crossing is None:
-            state.quiet_until = NEVER
-        elif crossing.at > clock:
-            state.quiet_until = crossing.at
-        else:
+        while crossing is not None and crossing.at <= clock:
             _cross(scorer, state, summary, crossing.at, changes)
+            crossing = next_crossing(scorer, summary, state.quiet_until - 1, state.band)
+        state.quiet_until = NEVER if crossing is None else crossing.at
 
 
 def _resume(scorer: Scorer, state: RiskState, changes: list[RiskChange]) -> None:
