@@ -18,8 +18,10 @@ HORIZON_MS = 3_650 * DAY_MS
 It is counted from there and from nowhere else: it must not matter to what is found from where one searches.
 """
 REACHES_MS = (32 * DAY_MS, 8 * DAY_MS, 2 * DAY_MS)
-NEVER_SURE = 128 * DAY_MS
-STEPS_FURTHER = 3
+_BEYOND_REACH_MS = 128 * DAY_MS
+_STEPS_FURTHER = 3
+"""So often `look` halves what lies between the longest reach that is sure and the next one. Each halving costs a score;
+what it saves are timers that ring for nothing: with these three, four fifths of them (`benchmarks.engine`)."""
 
 _SLACK = 1e-9
 """Rounding may move a term by a few units in its last place: the bounds allow for more than that."""
@@ -101,7 +103,7 @@ def look(scorer: Scorer, summary: Summary, at: int, band: int | None) -> Look:
     score = constant + math.fsum(near)
     reached = scorer.bands.next(band, score)
     limits = scorer.bands.limits(reached)
-    unsure = NEVER_SURE
+    unsure = _BEYOND_REACH_MS
     for reach_ms in REACHES_MS:
         far = scorer.terms(summary, at + reach_ms)[1]
         if _stays(limits, constant, near, far):
@@ -115,7 +117,7 @@ def _further(
 ) -> int:
     """An instant from the start of a span on until which the score surely stays within the limits."""
     sure, near = start
-    for _ in range(STEPS_FURTHER):
+    for _ in range(_STEPS_FURTHER):
         middle = (sure + unsure) // 2
         constant, far = scorer.terms(summary, middle)
         if _stays(limits, constant, near, far):
