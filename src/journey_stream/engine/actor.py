@@ -110,7 +110,7 @@ class Actor(Profile):
         """Fold what nothing admissible can touch any more."""
         told = super().fold_expired(clock)
         if self.knows_links():
-            self.links().forget(clock - self.holding_ms, self._ranking)
+            self._forget(clock)
             self._keep_links()
         return told
 
@@ -409,12 +409,12 @@ class Actor(Profile):
         return ()
 
     def canonical_links(self, clock: int) -> list[object] | None:
-        """What depends on nothing but the records of the log and the clock."""
+        """What depends on nothing but the records of the log and the clock; nothing can be asked of the links then."""
         if not self.knows_links():
             return None
         links = self.links()
         links.forget(clock - self.holding_ms, self._ranking)
-        return links.canonical()
+        return None if links.is_empty else links.canonical()
 
     def _owners(self) -> list[tuple[Touch, str | None]]:
         return [(touch, self._owner(touch.at)) for touch in self.touches()]
@@ -424,7 +424,7 @@ class Actor(Profile):
     ) -> list[Decision]:
         """Move what belongs elsewhere now."""
         links = self.links()
-        links.forget(clock - self.holding_ms, self._ranking)
+        self._forget(clock)
         self._keep_links()
         for touch, old in before:
             new = self._owner(touch.at)
@@ -445,6 +445,11 @@ class Actor(Profile):
         came = [Attach(profile_id=parent, at=at, child=self.id) for parent in sorted(now - attached)]
         went = [Attach(profile_id=parent, at=at, child=self.id, gone=True) for parent in sorted(attached - now)]
         return [*decisions, *map(Forward, came), *map(Forward, went)]
+
+    def _forget(self, clock: int) -> None:
+        """Drop observations that nothing needs any more: what is held is still asked for its owner."""
+        oldest = next((touch.at for touch in self.touches()), NEVER)
+        self.links().forget(min(clock - self.holding_ms, oldest), self._ranking)
 
     def _keep_links(self) -> None:
         self.changed = True

@@ -213,6 +213,12 @@ class Links:
         if dropped:
             self._index(ranking)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known, or no longer."""
+        known = self.first or self.unlinks or self.is_blocked or self.children or self.more or self.displaced
+        return not known
+
     def canonical(self) -> list[object]:
         """What depends on nothing but the records of the log."""
         displaced = sorted([encode(touch) for touch in self.displaced])

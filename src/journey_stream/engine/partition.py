@@ -244,7 +244,6 @@ class Partition:
         horizon = self.clock - self._context.holding_ms
         for profile_id, packed in sorted(self._profiles.items()):
             profile = self._make(profile_id, at_rest(packed))
-            links = profile.canonical_links(self.clock) if isinstance(profile, Actor) else None
             checkpoint = profile.checkpoint()
             final: list[Change] = []
             touches = list(profile.touches())
@@ -252,6 +251,7 @@ class Partition:
             held = [encode(touch) for touch in touches if touch.at >= horizon]
             for touch in folding:
                 step(self.plan, checkpoint, touch, final)
+            links = profile.canonical_links(self.clock) if isinstance(profile, Actor) else None
             head = profile.head
             standings = [[s.stage, s.peak, s.entered_at, sorted(s.memory.items())] for s in (checkpoint, head.standing)]
             track = profile.risk_track()
