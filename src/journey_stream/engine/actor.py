@@ -79,7 +79,13 @@ class Actor(Profile):
         last = LONG_AGO
         for touch in self.own():
             last = touch.at
-        return last if last != LONG_AGO else self.head.folded_at
+        return last if last != LONG_AGO else self.links().owned_until
+
+    def note_folded(self, touches: list[Touch]) -> None:
+        """Remember what is asked of touchpoints of its own once they are folded."""
+        if self.head.routes and touches:
+            self.links().owned_until = touches[-1].at
+            self._links_changed = True
 
     def children(self) -> tuple[str, ...]:
         """The lower identifiers that are linked to this one."""
@@ -454,7 +460,10 @@ class Actor(Profile):
     def _keep_links(self) -> None:
         self.changed = True
         self._links_changed = True
-        self.head.routes = self.links().routes
+        links = self.links()
+        if links.routes and not self.head.routes:
+            links.owned_until = self.head.folded_at  # so far all that it had was its own
+        self.head.routes = links.routes
 
     def _identity(
         self,

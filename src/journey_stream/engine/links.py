@@ -18,7 +18,7 @@ CHILDREN_MAX: Final = 200
 """So many of the identifiers linked to one are remembered by name."""
 
 LinksRow = tuple[
-    dict[str, list[int]], dict[str, int], dict[str, list[list[int]]], int, list[str], bool, list[Touch], int,
+    dict[str, list[int]], dict[str, int], dict[str, list[list[int]]], int, list[str], bool, list[Touch], int, int,
 ]  # fmt: skip
 """The fields of links in the order in which they are packed."""
 
@@ -61,6 +61,7 @@ class Links:
         "first",
         "more",
         "observations",
+        "owned_until",
         "revision",
         "shared_at",
         "unlinks",
@@ -68,7 +69,7 @@ class Links:
 
     def __init__(self, row: LinksRow | None, ranking: Ranking) -> None:
         if row is None:
-            row = ({}, {}, {}, NEVER, [], False, [], 0)
+            row = ({}, {}, {}, NEVER, [], False, [], 0, LONG_AGO)
         (
             self.observations,
             self.first,
@@ -78,6 +79,7 @@ class Links:
             self.more,
             self.displaced,
             self.revision,
+            self.owned_until,
         ) = row
         self.shared_at = NEVER
         self._order: list[tuple[int, int, str]] = []
@@ -95,6 +97,7 @@ class Links:
                 self.more,
                 self.displaced,
                 self.revision,
+                self.owned_until,
             )
         )
 

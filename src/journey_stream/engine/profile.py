@@ -106,6 +106,9 @@ class Profile(Timeline):
         """When the last touchpoint of its own happened (ms)."""
         return self.head.last_at
 
+    def note_folded(self, touches: list[Touch]) -> None:
+        """These touchpoints of its own are folded now."""
+
     def children(self) -> tuple[str, ...]:
         """The lower identifiers that are linked to this one."""
         return ()
@@ -408,6 +411,7 @@ class Profile(Timeline):
         touches = self.own_of(popped)
         for touch in touches:
             step(self.context.plan, checkpoint, touch, final)
+        self.note_folded(touches)
         self.set_checkpoint(checkpoint, popped[-1])
         if any(self.concerns_risk(touch) for touch in touches) and (track := self.risk_track()) is not None:
             track.fold(touches)
