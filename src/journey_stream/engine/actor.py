@@ -198,7 +198,7 @@ class Actor(Profile):
         held = self._conflicting(at, event_id) if head.held else None
         if held is not None:
             touch = Touch(at, event_id, reaction.channel, reaction.type, facts, via)
-            if sender is None and held.via is None and owner is None:
+            if sender is None and held.via is None and owner is None and self._owner(held.at) is None:
                 return self.meet_again(held, touch, clock)
             return [*self._meet(held, touch, sender), *self._settle(clock, moved=True)]
         if owner is None:
@@ -337,7 +337,13 @@ class Actor(Profile):
         return decisions
 
     def _keep_displaced(self, touch: Touch) -> None:
-        self.links().displaced.append(touch)
+        links = self.links()
+        links.displaced.append(touch)
+        stays = [winner_key(other) for other in links.displaced if other.id == touch.id and other.via is None]
+        if stays:
+            # What loses against one that a source sent has lost for good.
+            least = min(stays)
+            links.displaced = [one for one in links.displaced if one.id != touch.id or winner_key(one) <= least]
         self._keep_links()
 
     def _forget_displaced(self, touch: Touch) -> None:
