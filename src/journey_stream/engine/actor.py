@@ -370,7 +370,8 @@ class Actor(Profile):
         if not links.observe(parent, hour, self._ranking):
             return ()
         decisions = self._relinked(before, attached, message.at, clock)
-        if links.first.get(parent, NEVER) < first:
+        # One that people have undone already tells nothing; the first one after that tells it anew.
+        if parent in links.attached() and (links.first.get(parent, NEVER) < first or parent not in attached):
             reason: Reasoned = "manual" if message.manual else "observed"
             text = f"{self.id} was seen together with {parent}" + _by(message.by, message.why)
             if message.manual:
