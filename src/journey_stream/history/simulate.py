@@ -6,7 +6,7 @@ the log's wire format, and decided by the same state machine. Time is virtual: i
 
 import contextlib
 import gc
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,19 @@ from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.engine.touches import LONG_AGO
 from journey_stream.events.admission import Refused, read_touchpoint
-from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged, StageChanged
-from journey_stream.events.log import AsOf, Source, Unreadable, decode, encode_as_of, encode_touchpoint
+from journey_stream.events.decisions import Decision, Forward, ProfileChanged, Rejected, RiskChanged, StageChanged
+from journey_stream.events.identifiers import Policy
+from journey_stream.events.log import (
+    AsOf,
+    Source,
+    Unreadable,
+    decode,
+    encode_as_of,
+    encode_message,
+    encode_touchpoint,
+    links_of,
+)
+from journey_stream.events.operations import Operation
 from journey_stream.events.reasons import Reason
 from journey_stream.events.times import MS_MAX
 from journey_stream.history.files import read_files
@@ -68,7 +79,7 @@ def simulate(
 ) -> Simulated:
     """Run files through the engine; see `simulate_records`. Raises HistoryError."""
     return simulate_records(
-        read_files(paths, report),
+        read_files(paths, report, model.policy()),
         model,
         out_dir,
         scorer=scorer,
@@ -103,7 +114,7 @@ def simulate_records(
     if order == "time":
         records = in_time_order(records)
     with _rare_collections(), OutputFiles(out_dir) as files:
-        run = _Run(Partition(model, limits, scorer), files, latest_arrival)
+        run = _Run(Partition(model, limits, scorer), model.policy(), files, latest_arrival)
         for record in records:
             run.feed(record)
         return run.finish(as_of)
@@ -121,8 +132,9 @@ def _rare_collections() -> Iterator[None]:
 
 
 class _Run:
-    def __init__(self, partition: Partition, files: OutputFiles, latest_arrival: int) -> None:
+    def __init__(self, partition: Partition, policy: Policy, files: OutputFiles, latest_arrival: int) -> None:
         self._partition = partition
+        self._policy = policy
         self._files = files
         self._latest_arrival = latest_arrival
         self._now = LONG_AGO
@@ -132,19 +144,34 @@ class _Run:
     def feed(self, record: HistoryRecord) -> None:
         self._result.records += 1
         source = Source(record.origin, 0, record.position)
-        admitted = read_touchpoint(record.value)
-        if isinstance(admitted, Refused):
-            self._dead_letter(source, record.value, admitted.reason, admitted.detail)
+        found = read_touchpoint(record.value, self._policy)
+        if isinstance(found, Refused):
+            self._dead_letter(source, record.value, found.reason, found.detail)
             return
-        self._now = max(self._now, min(admitted.occurred_at, self._latest_arrival))
-        logged = decode(admitted.profile_id.encode(), self._now, encode_touchpoint(admitted, source, None))
-        if isinstance(logged, Unreadable):
-            self._dead_letter(source, record.value, Reason.UNREADABLE_LOG_RECORD, logged.detail)
-            return
-        for decision in self._partition.apply(logged):
-            self._publish(decision, source, record.value)
+        self._now = max(self._now, min(found.occurred_at, self._latest_arrival))
+        if isinstance(found, Operation):
+            self._apply(found.profile_id, encode_message(found.message), source, record.value)
+        else:
+            self._apply(found.profile_id, encode_touchpoint(found, source, None), source, record.value)
+            for link in links_of(found):
+                self._apply(link.profile_id, encode_message(link), source, record.value)
         if self._result.records % PACK_EVERY_RECORDS == 0:
             self._partition.drain_state()
+
+    def _apply(self, profile_id: str, logged: bytes, source: Source, value: bytes) -> None:
+        """Apply what the router would write to the log, and all that tasks would send to one another because of it."""
+        waiting = deque([(profile_id, logged)])
+        while waiting:
+            key, logged = waiting.popleft()
+            record = decode(key.encode(), self._now, logged)
+            if isinstance(record, Unreadable):
+                self._dead_letter(source, value, Reason.UNREADABLE_LOG_RECORD, record.detail)
+                continue
+            for decision in self._partition.apply(record):
+                if isinstance(decision, Forward):
+                    waiting.append((decision.message.profile_id, encode_message(decision.message)))
+                else:
+                    self._publish(decision, source, value)
 
     def finish(self, as_of: int | None) -> Simulated:
         until = self._now if as_of is None else as_of

@@ -26,7 +26,8 @@ from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Refused, read_touchpoint
-from journey_stream.events.log import Source, encode_tick, encode_touchpoint
+from journey_stream.events.log import Source, encode_message, encode_tick, encode_touchpoint
+from journey_stream.events.operations import Operation
 from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.events.times import from_ms
 from journey_stream.events.wire import encode_profile, encode_risk_change, encode_stage_change
@@ -58,6 +59,7 @@ class JourneyDriver:
         limits: Limits | None = None,
     ) -> None:
         self.model = _model(model)
+        self._policy = self.model.policy()
         self._processor = Processor(Partition(self.model, limits, _scorer(churn)), LOG, 0)
         self._now = instant_ms(start)
         self._offsets: dict[str, int] = {}
@@ -118,12 +120,12 @@ class JourneyDriver:
         self._made_up += 1
         fields = {"event_id": f"t{self._made_up:06}", "occurred_at": self.now, **fields}
         value = msgspec.json.encode(fields)
-        match read_touchpoint(value):
+        match read_touchpoint(value, self._policy):
             case Refused(reason, detail):
                 raise ValueError(f"{reason}: {detail}")
-            case admitted:
+            case found:
                 source = topic or f"touchpoints.{fields.get('channel')}"
-                return self.pipe(source, value, max(self._now, admitted.occurred_at))
+                return self.pipe(source, value, max(self._now, found.occurred_at))
 
     def pipe(
         self,
@@ -142,15 +144,16 @@ class JourneyDriver:
         source = Source(topic, 0, offset)
         arrived_at = self._now if timestamp is None else instant_ms(timestamp)
         self._now = max(self._now, arrived_at)
-        admitted = read_touchpoint(value)
-        if isinstance(admitted, Refused):
-            letter = DeadLetter(
-                admitted.reason, admitted.detail, "router", source, arrived_at, key, value, tuple(headers)
-            )
+        found = read_touchpoint(value, self._policy)
+        if isinstance(found, Refused):
+            letter = DeadLetter(found.reason, found.detail, "router", source, arrived_at, key, value, tuple(headers))
             self._dead_letters.append(letter)
             return []
-        logged = encode_touchpoint(admitted, source, key)
-        return self._apply(admitted.profile_id.encode(), logged, arrived_at, tuple(headers))
+        if isinstance(found, Operation):
+            logged = encode_message(found.message)
+        else:
+            logged = encode_touchpoint(found, source, key)
+        return self._apply(found.profile_id.encode(), logged, arrived_at, tuple(headers))
 
     def advance(self, **lengths: float) -> list[StageChange]:
         """Let time pass in silence: `advance(days=31)`, `advance(hours=1, minutes=30)`; see `timedelta`."""
