@@ -24,8 +24,6 @@ NORMALISATION: Final[dict[str, tuple[str, ...]]] = {"email": ("trim", "lower"), 
 TRIMMED: Final = ("trim",)
 """The same for all other types."""
 
-_BARE: Final = "customer_id"
-
 
 class IdentifierRule(NamedTuple):
     """How the values of one identifier type are read: `steps` of normalisation, and values that name nobody.
@@ -63,7 +61,9 @@ class _Kind:
         "reads_phones",
     )
 
-    def __init__(self, rule: IdentifierRule, prefixes: tuple[str, ...], pseudonyms: Pseudonyms | None) -> None:
+    def __init__(
+        self, rule: IdentifierRule, *, is_bare: bool, prefixes: tuple[str, ...], pseudonyms: Pseudonyms | None
+    ) -> None:
         self.name = rule.kind
         self._steps = rule.steps
         self._calling_code = rule.calling_code
@@ -75,7 +75,7 @@ class _Kind:
         }
         self._prefix = f"{rule.kind}:"
         self._prefixes = prefixes
-        self._is_bare = rule.kind == _BARE
+        self._is_bare = is_bare
         self._pseudonyms = pseudonyms
         self.reads_phones = "e164" in rule.steps
 
@@ -90,7 +90,7 @@ class _Kind:
 
     def profile_id_of(self, value: str) -> str:
         """The profile id of a value as `value_of` gives it."""
-        # A customer_id that looks like one of the prefixed forms gets its own prefix: no two people share an id.
+        # One that looks like the prefixed form of another type gets its own prefix: no two people share an id.
         if self._is_bare and (":" not in value or not value.startswith(self._prefixes)):
             return value
         return self._prefix + value
@@ -108,6 +108,8 @@ class _Kind:
 class Policy:
     """Who is who: identifier types in the order of their rank, and how their values are read.
 
+    A profile id is a value of the highest type as it is, such as `c42`; of another type it is `email:ann@example.org`.
+
     With `links`, a touchpoint links its lower identifiers to the highest one.
     """
 
@@ -122,7 +124,12 @@ class Policy:
         self.pseudonyms = pseudonyms
         prefixes = _prefixes(self.ranks)
         kinds = [
-            _Kind(rule, prefixes, pseudonyms if pseudonyms is not None and rule.kind in pseudonyms.kinds else None)
+            _Kind(
+                rule,
+                is_bare=rule.kind == self.ranks[0],
+                prefixes=prefixes,
+                pseudonyms=pseudonyms if pseudonyms is not None and rule.kind in pseudonyms.kinds else None,
+            )
             for rule in rules
         ]
         self._kinds = tuple([(kind.name, kind) for kind in kinds])

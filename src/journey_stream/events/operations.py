@@ -87,17 +87,20 @@ def read_operation(touchpoint: Touchpoint, occurred_at: int, policy: Policy) -> 
         wrong = f"that of the type {others} names nobody" if others else "one of them is of no type that the model has"
         raise Misfit(Reason.UNSUPPORTED_ALIAS, f"identifiers: {wrong}; the types are {', '.join(policy.ranks)}")
     parent, child = ids
-    message: Link | Unlink
-    if kind == "link":
-        since_when = occurred_at if at is None else at
-        message = Link(
-            profile_id=child, at=since_when, parent=parent, event_id=event_id, manual=True, by=by, why=why
-        )  # fmt: skip
-    else:
-        message = Unlink(
-            profile_id=child, at=occurred_at, parent=parent, event_id=event_id, since=since, by=by, why=why
-        )
-    return Operation(message, occurred_at)
+    if kind == "unlink":
+        unlink = Unlink(profile_id=child, at=occurred_at, parent=parent, event_id=event_id, since=since, by=by, why=why)
+        return Operation(unlink, occurred_at)
+    link = Link(
+        profile_id=child,
+        at=occurred_at if at is None else at,
+        parent=parent,
+        event_id=event_id,
+        manual=True,
+        decided_at=occurred_at,
+        by=by,
+        why=why,
+    )
+    return Operation(link, occurred_at)
 
 
 def _text(touchpoint: Touchpoint, name: str, length_max: int) -> str:

@@ -83,7 +83,7 @@ def _read_identifier(cursor: Cursor, seen: dict[str, int]) -> IdentifierRule | N
 
 def _read_steps(cursor: Cursor) -> tuple[str, ...]:
     steps: list[str] = []
-    for item in cursor.items("steps", least=0) or []:
+    for item in (cursor.items("steps", least=0) if cursor.is_list() else cursor.one_or_more("steps")) or []:
         step = item.one_of(STEPS, "a step of normalisation")
         if step in steps:
             item.wrong("each step once")

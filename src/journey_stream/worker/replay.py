@@ -93,7 +93,7 @@ async def replay(
     record that is too large for a message is reported and left out. Raises WorkerError, BrokerUnreachable and what
     reading `records` raises.
     """
-    async with _broker_errors(settings), Positions(settings) as positions, _producer(settings) as producer:
+    async with broker_errors(settings), Positions(settings) as positions, producing(settings) as producer:
         sender = _Sender(
             producer, positions.sources, _Route(settings.sources, topic), settings.record_bytes_max, policy, report
         )
@@ -112,7 +112,7 @@ async def end_history(settings: Settings, at: int, *, seconds_max: float | None 
     end. Raises WorkerError when the worker is not through after `seconds_max`.
     """
     began = time.monotonic()
-    async with _broker_errors(settings), Positions(settings) as positions, _producer(settings) as producer:
+    async with broker_errors(settings), Positions(settings) as positions, producing(settings) as producer:
         routed = False
         # What was routed during one reading is sure to be counted among what was logged in the next.
         while (reading := await positions.read()).unapplied or not routed:
@@ -235,7 +235,8 @@ def _too_large(record: HistoryRecord, bytes_max: int) -> Problem:
 
 
 @contextlib.asynccontextmanager
-async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer for what is written to a source at least once."""
     producer = idempotent_producer(settings)
     try:
         await producer.start()
@@ -245,7 +246,8 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 
 
 @contextlib.asynccontextmanager
-async def _broker_errors(settings: Settings) -> AsyncIterator[None]:
+async def broker_errors(settings: Settings) -> AsyncIterator[None]:
+    """What goes wrong with the brokers, as errors that are written for people."""
     try:
         yield
     except PERMISSION_ERRORS as error:

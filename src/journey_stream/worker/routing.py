@@ -84,6 +84,7 @@ class Routing:
         source = self._sources.get((topic, partition))
         if source is None:
             source = self._sources[topic, partition] = source_of(topic, partition)
+        refusal: Refused | None
         for record in records:
             found = read_touchpoint(record.value, policy)
             timestamp = record.timestamp
@@ -100,13 +101,12 @@ class Routing:
                     if found.lower:
                         self._link(found, passed_on, timestamp, routed)
                     continue
-                others += 1
-                found = self._too_large(key, value)
+                refusal = self._too_large(key, value)
             else:
-                others += 1
-                found = self._operate(found, topic, record, timestamp, routed)
-            if found is not None:
-                self._refuse(found, Source(topic, partition, record.offset), record, routed)
+                refusal = self._operate(found, topic, record, timestamp, routed)
+            others += 1
+            if refusal is not None:
+                self._refuse(refusal, Source(topic, partition, record.offset), record, routed)
         if len(records) > others:
             routed.admitted[topic] += len(records) - others
             routed.written["touchpoint"] += len(records) - others
