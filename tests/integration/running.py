@@ -31,7 +31,7 @@ async def running(
     metrics = Metrics()
     parts: list[Router | Tasks] = []
     if "router" in roles or not roles:
-        parts.append(Router(settings, metrics, model().policy(pseudonyms_of(settings))))
+        parts.append(Router(settings, metrics, journey.policy(pseudonyms_of(settings))))
     if "tasks" in roles or not roles:
         parts.append(Tasks(settings, metrics, lambda: Partition(journey, settings.limits, scorer())))
     ran = [asyncio.create_task(part.run()) for part in parts]
