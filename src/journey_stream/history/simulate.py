@@ -17,7 +17,15 @@ from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.engine.touches import LONG_AGO
 from journey_stream.events.admission import Refused, read_touchpoint
-from journey_stream.events.decisions import Decision, Forward, ProfileChanged, Rejected, RiskChanged, StageChanged
+from journey_stream.events.decisions import (
+    Decision,
+    Forward,
+    ProfileChanged,
+    ProfileGone,
+    Rejected,
+    RiskChanged,
+    StageChanged,
+)
 from journey_stream.events.identifiers import Policy
 from journey_stream.events.log import (
     AsOf,
@@ -150,37 +158,38 @@ class _Run:
             return
         self._now = max(self._now, min(found.occurred_at, self._latest_arrival))
         if isinstance(found, Operation):
-            self._apply(found.profile_id, encode_message(found.message), source, record.value)
+            self._apply(found.profile_id.encode(), encode_message(found.message), self._now, source, record.value)
         else:
-            self._apply(found.profile_id, encode_touchpoint(found, source, None), source, record.value)
+            logged = encode_touchpoint(found, source, None)
+            self._apply(found.profile_id.encode(), logged, self._now, source, record.value)
             for link in links_of(found):
-                self._apply(link.profile_id, encode_message(link), source, record.value)
+                self._apply(link.profile_id.encode(), encode_message(link), self._now, source, record.value)
         if self._result.records % PACK_EVERY_RECORDS == 0:
             self._partition.drain_state()
 
-    def _apply(self, profile_id: str, logged: bytes, source: Source, value: bytes) -> None:
-        """Apply what the router would write to the log, and all that tasks would send to one another because of it."""
-        waiting = deque([(profile_id, logged)])
+    def _apply(self, key: bytes | None, logged: bytes, at: int, source: Source | None, value: bytes) -> None:
+        """Apply a record of the log, written at `at` (ms), and all that tasks say to one another because of it."""
+        waiting = deque([(key, logged)])
         while waiting:
             key, logged = waiting.popleft()
-            record = decode(key.encode(), self._now, logged)
+            record = decode(key, at, logged)
             if isinstance(record, Unreadable):
-                self._dead_letter(source, value, Reason.UNREADABLE_LOG_RECORD, record.detail)
+                if source is not None:
+                    self._dead_letter(source, value, Reason.UNREADABLE_LOG_RECORD, record.detail)
                 continue
             for decision in self._partition.apply(record):
                 if isinstance(decision, Forward):
-                    waiting.append((decision.message.profile_id, encode_message(decision.message)))
+                    waiting.append((decision.message.profile_id.encode(), encode_message(decision.message)))
                 else:
                     self._publish(decision, source, value)
 
     def finish(self, as_of: int | None) -> Simulated:
         until = self._now if as_of is None else as_of
         if until > LONG_AGO:
-            end = decode(None, until, encode_as_of(until))
-            if not isinstance(end, AsOf):
+            end = encode_as_of(until)
+            if not isinstance(decode(None, until, end), AsOf):
                 raise HistoryError(f"as_of: {until} ms is not an instant between the years 1 and 9999")
-            for decision in self._partition.apply(end):
-                self._publish(decision, None, b"")
+            self._apply(None, end, until, None, b"")
         self._partition.drain_state()
         for view in self._views.values():
             self._files.profile(view)
@@ -205,6 +214,8 @@ class _Run:
                 self._files.risk_change(decision)
             case ProfileChanged():
                 self._views[decision.profile_id] = decision
+            case ProfileGone():
+                self._views.pop(decision.profile_id, None)
             case Rejected() if source is not None:
                 dead = value if decision.displaced is None else decision.displaced
                 self._dead_letter(source, dead, decision.reason, decision.detail)
