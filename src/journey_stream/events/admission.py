@@ -78,7 +78,7 @@ def read_touchpoint(value: bytes | None, policy: Policy = DEFAULT) -> Found:
         if plain is not None:
             touchpoint, occurred_at = plain
             identifiers = touchpoint.identifiers
-            if policy.links and len(identifiers) > 1:
+            if len(identifiers) > 1 and policy.links:
                 ids = policy.profile_ids_of(identifiers)
                 if len(ids) > 1:
                     return Admitted(ids[0], occurred_at, value, tuple(ids[1:]), touchpoint.event_id)

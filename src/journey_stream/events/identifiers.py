@@ -79,17 +79,28 @@ class _Kind:
         self._pseudonyms = pseudonyms
         self.reads_phones = "e164" in rule.steps
 
-    def value_of(self, written: str) -> str | None:
-        """The value as profile ids name it; None if it names nobody."""
-        bare = written.strip()
-        rest = bare.strip("0-")
+    def read(self, written: str) -> str | None:
+        """The profile id of what somebody wrote; None if it names nobody."""
+        value = written.strip()
+        rest = value.strip("0-")
         # Nearly all values are longer than any placeholder.
-        if len(rest) <= self._blocked_length_max and (not rest or bare.lower() in self._blocked):
+        if len(rest) <= self._blocked_length_max and (not rest or value.lower() in self._blocked):
             return None
-        return bare if self._is_trimmed else self._normalised(written)
+        if not self._is_trimmed:
+            normal = self._normalised(written)
+            if normal is None:
+                return None
+            value = normal
+        if self._is_bare and ":" not in value:
+            return value
+        return self.profile_id_of(value)
+
+    def value_in(self, profile_id: str) -> str:
+        """The value that a profile id names."""
+        return profile_id.removeprefix(self._prefix)
 
     def profile_id_of(self, value: str) -> str:
-        """The profile id of a value as `value_of` gives it."""
+        """The profile id of a normalised value."""
         # One that looks like the prefixed form of another type gets its own prefix: no two people share an id.
         if self._is_bare and (":" not in value or not value.startswith(self._prefixes)):
             return value
@@ -140,9 +151,9 @@ class Policy:
         for name, kind in self._kinds:
             written = identifiers.get(name)
             if written is not None:
-                value = kind.value_of(written)
-                if value is not None:
-                    return kind.profile_id_of(value)
+                profile_id = kind.read(written)
+                if profile_id is not None:
+                    return profile_id
         return None
 
     def profile_ids_of(self, identifiers: Mapping[str, str]) -> list[str]:
@@ -151,9 +162,9 @@ class Policy:
         for name, kind in self._kinds:
             written = identifiers.get(name)
             if written is not None:
-                value = kind.value_of(written)
-                if value is not None:
-                    found.append(kind.profile_id_of(value))
+                profile_id = kind.read(written)
+                if profile_id is not None:
+                    found.append(profile_id)
         return found
 
     def usable(self, identifiers: Mapping[str, str]) -> dict[str, str]:
@@ -161,9 +172,9 @@ class Policy:
         found: dict[str, str] = {}
         for name, kind in self._kinds:
             written = identifiers.get(name)
-            value = None if written is None else kind.value_of(written)
-            if value is not None:
-                found[name] = value
+            profile_id = None if written is None else kind.read(written)
+            if profile_id is not None:
+                found[name] = kind.value_in(profile_id)
         return found
 
     def reads_phones(self, identifiers: Mapping[str, str]) -> bool:
