@@ -94,7 +94,7 @@ def _operate(
     hidden = identifiers.keys() & set(settings.pseudonymise)
     key = "the pseudonym of it" if hidden else operation.profile_id
     print(
-        f"a worker that runs tells what comes of it on {settings.topic_prefix}identity-changes (key: {key}), or on "
+        f"a worker that runs tells what comes of it on {settings.topics.identity_changes} (key: {key}), or on "
         f"{settings.topics.dead_letters} why nothing does"
     )
 
