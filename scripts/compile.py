@@ -44,6 +44,7 @@ MODULES = (
     "events/admission.py",
     "events/identifiers.py",
     "events/log.py",
+    "events/normalisation.py",
     "events/plain.py",
     "events/times.py",
     "events/wire.py",

@@ -49,6 +49,16 @@ create touchpoints.crm --partitions 8 --replication-factor 1 \
   --config retention.ms=3888000000 \
   --config retention.bytes=-1
 
+create journey.operations --partitions 8 --replication-factor 1 \
+  --config message.timestamp.type=CreateTime \
+  --config max.message.bytes=1048576 \
+  --config min.insync.replicas=1 \
+  --config unclean.leader.election.enable=false \
+  --config compression.type=producer \
+  --config cleanup.policy=delete \
+  --config retention.ms=3888000000 \
+  --config retention.bytes=-1
+
 create journey.log --partitions 8 --replication-factor 1 \
   --config message.timestamp.type=CreateTime \
   --config max.message.bytes=1114112 \

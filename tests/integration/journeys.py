@@ -47,6 +47,7 @@ inactivity:
   - {id: gone-quiet, in: [decision], nothing_for: 2d, of: any, to: interest, text: Nothing for two days.}
   - {id: cold, in: [interest, purchase], nothing_for: 2d, of: any, to: notice, text: Nothing for two days.}
 moves: {forward: any, back: inactivity, win_back: any}
+identity: off
 """
 
 _KINDS = [("web", "view"), ("web", "add_to_cart"), ("email", "opened"), ("crm", "quote"), ("store", "purchase")]

@@ -15,6 +15,7 @@ from journey_stream.engine.partition import Partition
 from journey_stream.journey.model import Identity
 from journey_stream.worker.config import Settings
 from journey_stream.worker.metrics import Metrics
+from journey_stream.worker.pseudonym_key import pseudonyms_of
 from journey_stream.worker.router import Router
 from journey_stream.worker.task import State
 from journey_stream.worker.tasks import Tasks
@@ -30,7 +31,7 @@ async def running(
     metrics = Metrics()
     parts: list[Router | Tasks] = []
     if "router" in roles or not roles:
-        parts.append(Router(settings, metrics))
+        parts.append(Router(settings, metrics, journey.policy(pseudonyms_of(settings))))
     if "tasks" in roles or not roles:
         parts.append(Tasks(settings, metrics, lambda: Partition(journey, settings.limits, scorer())))
     ran = [asyncio.create_task(part.run()) for part in parts]

@@ -40,6 +40,7 @@ inactivity:
   - {id: cold, in: [warm], nothing_for: 6d, of: view, to: aware, text: no views}
   - {id: lapsed, in: [customer], nothing_for: 15d, of: buy, to: warm, text: no purchase}
 moves: {forward: any, back: inactivity, win_back: any}
+identity: off # with it, touchpoints are held for longer than these tests of one profile wait
 """
 
 SEGMENTS = """

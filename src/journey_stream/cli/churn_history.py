@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from journey_stream.churn.panel import Observation, Panel
 from journey_stream.churn.parameters import Parameters
 from journey_stream.engine.predicates import facts_of, holds_all
-from journey_stream.events.admission import Refused, read_touchpoint
+from journey_stream.events.admission import Admitted, read_touchpoint
 from journey_stream.events.log import Source, TouchpointRecord, decode, encode_touchpoint
 from journey_stream.history.record import HistoryRecord
 from journey_stream.journey.model import Pattern
@@ -40,9 +40,9 @@ def _observations(records: Iterable[HistoryRecord], parameters: Parameters, unti
 
 
 def _read(record: HistoryRecord) -> TouchpointRecord | None:
-    """As the engine sees it; None for what the router refuses, which has been reported already."""
+    """As the engine sees it; None for what is no touchpoint. What the router refuses has been reported already."""
     admitted = read_touchpoint(record.value)
-    if isinstance(admitted, Refused):
+    if not isinstance(admitted, Admitted):
         return None
     source = Source(record.origin, 0, record.position)
     logged = decode(admitted.profile_id.encode(), admitted.occurred_at, encode_touchpoint(admitted, source, None))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from journey_stream.events.identifiers import Policy
     from journey_stream.history.record import HistoryRecord, Problem
 
 SHOWN_PROBLEMS_MAX = 5
@@ -39,8 +40,9 @@ class Problems:
             typer.echo(f"… and {self._count - SHOWN_PROBLEMS_MAX} more like these", err=True)
 
 
-def read_inputs(names: Iterable[str], report: Problems) -> "Iterator[HistoryRecord]":
-    """Every record of the inputs, one input after the other. Raises HistoryError."""
+def read_inputs(names: Iterable[str], report: Problems, policy: "Policy | None" = None) -> "Iterator[HistoryRecord]":
+    """Every record of the inputs, one input after the other; `policy` is that of the model. Raises HistoryError."""
+    from journey_stream.events.identifiers import DEFAULT  # noqa: PLC0415
     from journey_stream.history.datasets import dataset  # noqa: PLC0415
     from journey_stream.history.files import read_files  # noqa: PLC0415
 
@@ -48,4 +50,4 @@ def read_inputs(names: Iterable[str], report: Problems) -> "Iterator[HistoryReco
         if name.startswith(DATASET):
             yield from dataset(name.removeprefix(DATASET)).records()
         else:
-            yield from read_files([Path(name)], report)
+            yield from read_files([Path(name)], report, policy or DEFAULT)

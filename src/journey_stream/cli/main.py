@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from journey_stream.cli import churn, demo, explain, model, replay, schemas, simulate, topics, worker
+from journey_stream.cli import churn, demo, explain, identity, model, replay, schemas, simulate, topics, worker
 from journey_stream.cli.errors import exit_code_of
 
 RUN, HISTORY, RULES = "Run", "History", "Rules and contracts"
@@ -28,6 +28,7 @@ app.command("demo", rich_help_panel=RUN)(demo.demo)
 app.command("worker", rich_help_panel=RUN)(worker.worker)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)
+app.add_typer(identity.app, name="identity", rich_help_panel=RUN)
 app.command("replay", rich_help_panel=HISTORY)(replay.replay)
 app.command("simulate", rich_help_panel=HISTORY)(simulate.simulate)
 app.add_typer(churn.app, name="churn", rich_help_panel=RULES)

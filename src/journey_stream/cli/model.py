@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from journey_stream.cli.options import resolve_model
+
+if TYPE_CHECKING:
+    from journey_stream.journey.model import Identity
 
 app = typer.Typer(help="Journey models: the stages and the rules that lead there.", no_args_is_help=True)
 
@@ -28,11 +31,14 @@ def check(files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Mode
         print(
             f"{file}: ok: {model.name} version {model.version}, {len(model.stages)} stages, {len(model.kinds)} kinds "
             f"of touchpoints, {len(model.rules)} rules, {len(model.inactivity)} inactivity rules, "
-            f"{len(model.segments)} segments "
-            f"(fingerprint {model.fingerprint[:12]})"
+            f"{len(model.segments)} segments, {_say_identity(model.identity)} (fingerprint {model.fingerprint[:12]})"
         )
     if failed:
         raise typer.Exit(1)
+
+
+def _say_identity(identity: "Identity | None") -> str:
+    return "identity off" if identity is None else f"{len(identity.ranks)} types of identifiers"
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 
 from journey_stream.cli.errors import CommandError
 from journey_stream.cli.inputs import Inputs, Problems, read_inputs
-from journey_stream.cli.options import BootstrapServers, Config, instant_ms, load
+from journey_stream.cli.options import BootstrapServers, Config, instant_ms, load, resolve_model
 
 if TYPE_CHECKING:
     from journey_stream.history.record import HistoryRecord
@@ -65,9 +65,10 @@ async def _replay(
     from journey_stream.worker.replay import end_history, replay  # noqa: PLC0415
 
     problems = Problems()
+    policy = resolve_model(settings.model).policy()
     with _Bar() as bar:
-        records = in_time_order(bar.counted(read_inputs(files, problems)))
-        done = await replay(settings, records, due=due, topic=topic, progress=bar.show, report=problems)
+        records = in_time_order(bar.counted(read_inputs(files, problems, policy)))
+        done = await replay(settings, records, due=due, topic=topic, policy=policy, progress=bar.show, report=problems)
     problems.finish()
     if end is not None:
         await end_history(settings, end)

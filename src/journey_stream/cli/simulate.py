@@ -45,9 +45,10 @@ def simulate(
 
     settings = load(config, model=model, churn=churn)
     problems = Problems()
+    journey = resolve_model(settings.model)
     result = simulate_records(
-        read_inputs(files, problems),
-        resolve_model(settings.model),
+        read_inputs(files, problems, journey.policy()),
+        journey,
         out,
         scorer=find_scorer(settings.churn),
         limits=settings.limits,

@@ -1,5 +1,6 @@
-"""The door: bytes of a source record in, an admitted touchpoint or a refusal with its reason out."""
+"""The door: bytes of a source record in; an admitted touchpoint, an operation, or a refusal with its reason out."""
 
+import contextlib
 from typing import Final, NamedTuple, final
 
 import msgspec
@@ -7,8 +8,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from journey_stream.events.body import read_body
-from journey_stream.events.identifiers import owner_of
+from journey_stream.events.identifiers import DEFAULT, Policy
+from journey_stream.events.operations import CHANNEL, ONE_TYPE, Misfit, Operation, read_operation
 from journey_stream.events.plain import read_plain
+from journey_stream.events.pseudonyms import rewritten
 from journey_stream.events.reasons import Reason
 from journey_stream.events.times import MS_MAX, MS_MIN, to_ms
 from journey_stream.events.touchpoint import Touchpoint
@@ -19,14 +22,22 @@ LOG_VALUE_BYTES_MAX: Final = 900_000
 
 @final
 class Admitted:
-    """A valid touchpoint: whom it changes, when it happened (ms since the epoch), and the original bytes."""
+    """A valid touchpoint: whom it changes, when it happened (ms since the epoch), and the bytes that go on.
 
-    __slots__ = ("occurred_at", "profile_id", "value")
+    `lower` are the profile ids of its other identifiers, the highest first, and `event_id` names it; without any, or
+    when nothing is linked, both are empty.
+    """
 
-    def __init__(self, profile_id: str, occurred_at: int, value: bytes) -> None:
+    __slots__ = ("event_id", "lower", "occurred_at", "profile_id", "value")
+
+    def __init__(
+        self, profile_id: str, occurred_at: int, value: bytes, lower: tuple[str, ...] = (), event_id: str = ""
+    ) -> None:
         self.profile_id = profile_id
         self.occurred_at = occurred_at
         self.value = value
+        self.lower = lower
+        self.event_id = event_id
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Admitted) and self._parts() == other._parts()
@@ -34,8 +45,8 @@ class Admitted:
     def __repr__(self) -> str:
         return f"Admitted{self._parts()}"
 
-    def _parts(self) -> tuple[str, int, bytes]:
-        return self.profile_id, self.occurred_at, self.value
+    def _parts(self) -> tuple[str, int, bytes, tuple[str, ...], str]:
+        return self.profile_id, self.occurred_at, self.value, self.lower, self.event_id
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -47,51 +58,99 @@ class Refused(NamedTuple):
     detail: str
 
 
+Found = Admitted | Operation | Refused
+
 _validate = Touchpoint.__pydantic_validator__.validate_json
+_FIELDS: Final = frozenset(Touchpoint.model_fields)
 
 
-def read_touchpoint(value: bytes | None) -> Admitted | Refused:
-    """Validate one source record's value."""
+def read_touchpoint(value: bytes | None, policy: Policy = DEFAULT) -> Found:
+    """Validate one source record's value; `policy` says who is who.
+
+    Where it makes pseudonyms, no refusal quotes what was found.
+    """
     if not value:
         return Refused(Reason.EMPTY_VALUE, "the value is null or empty; expected a JSON object")
     if len(value) > LOG_VALUE_BYTES_MAX:
         return Refused(Reason.RECORD_TOO_LARGE, f"{len(value)} bytes; at most {LOG_VALUE_BYTES_MAX} are accepted")
-    plain = read_plain(value)
-    if plain is not None:
-        identifiers, occurred_at = plain
-        profile_id = owner_of(identifiers)
-        if profile_id is not None:
-            return Admitted(profile_id, occurred_at, value)
-    return read_by_contract(value)
+    if policy.pseudonyms is None:
+        plain = read_plain(value)
+        if plain is not None:
+            touchpoint, occurred_at = plain
+            identifiers = touchpoint.identifiers
+            if len(identifiers) > 1 and policy.links:
+                ids = policy.profile_ids_of(identifiers)
+                if len(ids) > 1:
+                    return Admitted(ids[0], occurred_at, value, tuple(ids[1:]), touchpoint.event_id)
+                if ids:
+                    return Admitted(ids[0], occurred_at, value)
+            else:
+                profile_id = policy.owner_of(identifiers)
+                if profile_id is not None:
+                    return Admitted(profile_id, occurred_at, value)
+    return read_by_contract(value, policy)
 
 
-def read_by_contract(value: bytes) -> Admitted | Refused:
+def read_by_contract(value: bytes, policy: Policy = DEFAULT) -> Found:
     """Validate a value by the contract itself: the slower way, which takes every liberty and explains every refusal."""
+    quoting = policy.pseudonyms is None
     try:
         touchpoint: Touchpoint = _validate(value)
         read_body(value)
     except ValidationError as error:
-        return _refusal(error)
+        return _refusal(error, value, quoting=quoting)
     except msgspec.ValidationError as error:
         return Refused(Reason.INVALID_TOUCHPOINT, str(error))
     except (msgspec.DecodeError, RecursionError) as error:
         return Refused(Reason.INVALID_JSON, str(error))
-    profile_id = owner_of(touchpoint.identifiers)
-    if profile_id is None:
-        return Refused(Reason.MISSING_IDENTIFIER, _who_is_missing(touchpoint))
     occurred_at = to_ms(touchpoint.occurred_at)
-    if not MS_MIN <= occurred_at <= MS_MAX:  # an offset can push an instant of the year 1 or 9999 over the edge
-        return Refused(Reason.INVALID_TOUCHPOINT, "occurred_at: outside the years 1 to 9999 in UTC")
-    return Admitted(profile_id, occurred_at, value)
+    if touchpoint.channel == CHANNEL:
+        return _operation(touchpoint, occurred_at, policy)
+    usable = policy.usable(touchpoint.identifiers)
+    if not usable:
+        return Refused(Reason.MISSING_IDENTIFIER, _who_is_missing(touchpoint, policy))
+    if not MS_MIN <= occurred_at <= MS_MAX:
+        return Refused(Reason.INVALID_TOUCHPOINT, _OUT_OF_TIME)
+    ids = [policy.profile_id(name, found) for name, found in usable.items()]
+    if policy.pseudonyms is not None:
+        value = rewritten(value, usable, policy.pseudonyms.drop_properties)
+    lower = tuple(ids[1:]) if policy.links else ()
+    return Admitted(ids[0], occurred_at, value, lower, touchpoint.event_id if lower else "")
 
 
-def _refusal(error: ValidationError) -> Refused:
+# An offset can push an instant of the year 1 or 9999 over the edge.
+_OUT_OF_TIME: Final = "occurred_at: outside the years 1 to 9999 in UTC"
+
+
+def _operation(touchpoint: Touchpoint, occurred_at: int, policy: Policy) -> Operation | Refused:
+    if not MS_MIN <= occurred_at <= MS_MAX:
+        return Refused(Reason.INVALID_TOUCHPOINT, _OUT_OF_TIME)
+    try:
+        return read_operation(touchpoint, occurred_at, policy)
+    except Misfit as misfit:
+        return Refused(misfit.reason, misfit.detail)
+
+
+class _Channel(msgspec.Struct):
+    channel: str = ""
+
+
+_decode_channel: Final = msgspec.json.Decoder(_Channel).decode
+
+
+def _refusal(error: ValidationError, value: bytes, *, quoting: bool) -> Refused:
     problems = error.errors(include_url=False)
     if problems[0]["type"] == "json_invalid":
         return Refused(Reason.INVALID_JSON, problems[0]["msg"])
     if problems[0]["loc"] == ("schema_version",):
         return Refused(Reason.UNSUPPORTED_VERSION, f"schema_version: {problems[0]['msg']}")
-    return Refused(Reason.INVALID_TOUCHPOINT, "; ".join(_sentence(problem) for problem in problems[:5]))
+    if any(problem["loc"][:1] == ("identifiers",) and isinstance(problem["input"], list) for problem in problems):
+        # Several identifiers of one type: what somebody sends who takes them for aliases.
+        with contextlib.suppress(msgspec.DecodeError):
+            if _decode_channel(value).channel == CHANNEL:
+                return Refused(Reason.UNSUPPORTED_ALIAS, f"identifiers: {ONE_TYPE}")
+    sentence = _sentence if quoting else _bare_sentence
+    return Refused(Reason.INVALID_TOUCHPOINT, "; ".join(sentence(problem) for problem in problems[:5]))
 
 
 def _sentence(problem: ErrorDetails) -> str:
@@ -100,8 +159,21 @@ def _sentence(problem: ErrorDetails) -> str:
     return f"{field}: {problem['msg']}{found}"
 
 
-def _who_is_missing(touchpoint: Touchpoint) -> str:
+def _bare_sentence(problem: ErrorDetails) -> str:
+    """Without what was found, and without names that the producer made up: either may be what must not go on."""
+    field = problem["loc"][0] if problem["loc"] else ""
+    return f"{field if field in _FIELDS else 'touchpoint'}: {problem['msg']}"
+
+
+def _who_is_missing(touchpoint: Touchpoint, policy: Policy) -> str:
     if not touchpoint.identifiers:
-        return "identifiers: none given; expected at least one, for example customer_id"
-    kinds = ", ".join(sorted(touchpoint.identifiers))
-    return f"identifiers: none of {kinds:.200} is a known type with a value that names somebody"
+        return f"identifiers: none given; expected at least one, for example {policy.ranks[0]}"
+    known = sorted(touchpoint.identifiers) if policy.pseudonyms is None else policy.ranks
+    kinds = ", ".join(known)
+    hint = ""
+    if policy.reads_phones(touchpoint.identifiers):
+        hint = (
+            "; a phone number starts with + and the calling code of its country, unless the journey model has a "
+            "calling_code to assume (E.164)"
+        )
+    return f"identifiers: none of {kinds:.200} is a known type with a value that names somebody{hint}"

@@ -54,6 +54,7 @@ __all__ = [
     "encode_message",
     "encode_tick",
     "encode_touchpoint",
+    "links_of",
     "original_of",
     "source_of",
 ]
@@ -83,6 +84,12 @@ def encode_from(source: bytes, offset: int, admitted: Admitted, key: bytes, sour
     extra = b"" if source_key is None or source_key == key else b'"key":' + _quote(source_key) + b","
     at, value = admitted.occurred_at, admitted.value
     return b'{"kind":"touchpoint","at":%d,%b%d],%b"touchpoint":%b}' % (at, source, offset, extra, value)
+
+
+def links_of(admitted: Admitted) -> list[Link]:
+    """What a touchpoint shows of its lower identifiers: that each of them was seen with the owner."""
+    parent, at, event_id = admitted.profile_id, admitted.occurred_at, admitted.event_id
+    return [Link(profile_id=child, at=at, parent=parent, event_id=event_id) for child in admitted.lower]
 
 
 def encode_tick(at: int) -> bytes:

@@ -8,13 +8,15 @@ everything else this says nothing, and the contract decides and explains.
 from datetime import datetime
 from typing import Final
 
-from journey_stream.events.body import decode_plain
+from journey_stream.events.body import PlainTouchpoint, decode_plain
+from journey_stream.events.operations import CHANNEL
 from journey_stream.events.times import MS_MAX, SECOND_MS, to_ms
 
 _Z: Final = ord("Z")
 _ZERO: Final = ord("0")
 _POINT: Final = ord(".")
 _NOT_PLAIN: Final = -(1 << 62)
+_OPERATIONS: Final = CHANNEL  # a name that compiled code need not look up
 
 _SECONDS_MAX: Final = 20_000_000_000
 
@@ -22,8 +24,11 @@ _MINUTES_MAX: Final = 10_000
 """Most instants of a batch share a few minutes, and working out a date costs more than all the rest: remember them."""
 
 
-def read_plain(value: bytes) -> tuple[dict[str, str], int] | None:
-    """Identifiers and instant (ms since the epoch) of a plain touchpoint; None for anything else, good or bad."""
+def read_plain(value: bytes) -> tuple[PlainTouchpoint, int] | None:
+    """A plain touchpoint and its instant (ms since the epoch); None for anything else, good or bad.
+
+    Its `identifiers` hold its `customer_id`.
+    """
     try:
         if not value.isascii():
             value.decode()  # the decoder does not look into the fields that it skips
@@ -32,14 +37,13 @@ def read_plain(value: bytes) -> tuple[dict[str, str], int] | None:
         occurred_at = _instant(when) if isinstance(when, str) else _since_epoch(when)
     except (ValueError, RecursionError):
         return None
-    if occurred_at == _NOT_PLAIN:
+    if occurred_at == _NOT_PLAIN or touchpoint.channel == _OPERATIONS:
         return None
-    identifiers = touchpoint.identifiers
     if touchpoint.customer_id is not None:
-        named = identifiers.setdefault("customer_id", touchpoint.customer_id)
+        named = touchpoint.identifiers.setdefault("customer_id", touchpoint.customer_id)
         if named != touchpoint.customer_id:
             return None
-    return identifiers, occurred_at
+    return touchpoint, occurred_at
 
 
 def _instant(text: str) -> int:

@@ -11,6 +11,7 @@ class Reason(StrEnum):
     INVALID_TOUCHPOINT = "invalid_touchpoint"
     UNSUPPORTED_VERSION = "unsupported_version"
     MISSING_IDENTIFIER = "missing_identifier"
+    UNSUPPORTED_ALIAS = "unsupported_alias"
     TOO_LATE = "too_late"
     FROM_THE_FUTURE = "from_the_future"
     CONFLICTING_DUPLICATE = "conflicting_duplicate"
@@ -24,7 +25,9 @@ MEANING: dict[Reason, str] = {
     Reason.INVALID_JSON: "The value is not JSON in UTF-8.",
     Reason.INVALID_TOUCHPOINT: "A field of the touchpoint is missing or has a wrong type; the detail names it.",
     Reason.UNSUPPORTED_VERSION: "`schema_version` is not one that this release reads.",
-    Reason.MISSING_IDENTIFIER: "No identifier of a known type, or only placeholders such as `null` or `0`.",
+    Reason.MISSING_IDENTIFIER: "No identifier of a known type with a value that names somebody: a "
+    "placeholder such as `null` does not, nor does a phone number without its calling code.",
+    Reason.UNSUPPORTED_ALIAS: "An operation on identifiers that does not join a lower one to a higher one.",
     Reason.TOO_LATE: "The touchpoint reached its topic later after happening than the lateness bound allows.",
     Reason.FROM_THE_FUTURE: "The touchpoint claims to have happened after it arrived, by more than the allowed skew.",
     Reason.CONFLICTING_DUPLICATE: "Another touchpoint with this event_id says something else and was kept.",

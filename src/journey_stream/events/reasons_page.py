@@ -13,6 +13,7 @@ REMEDY: dict[Reason, str] = {
     Reason.INVALID_TOUCHPOINT: "Mend the field that the detail names; `schemas/touchpoint.schema.json` says what fits.",
     Reason.UNSUPPORTED_VERSION: "Send version 1, or leave `schema_version` out.",
     Reason.MISSING_IDENTIFIER: "Send `customer_id` or another known identifier with a value that names somebody.",
+    Reason.UNSUPPORTED_ALIAS: "Do what the detail says; [identity](identity.md#operations-by-hand) has examples.",
     Reason.TOO_LATE: "Deliver sooner, or raise `lateness`. For the past, replay into topics of its own.",
     Reason.FROM_THE_FUTURE: "Set the producer's clock; check that seconds and milliseconds are not mixed up.",
     Reason.CONFLICTING_DUPLICATE: "Give each touchpoint an `event_id` of its own.",
@@ -41,6 +42,10 @@ goes on. Nothing is dropped silently. These headers are added:
 
 The dead letters of the router are written at least once: after a crash some may be there twice, with the same position.
 Those of a task are part of its transaction and there exactly once.
+
+Where identifiers are [pseudonymised](identity.md#pseudonyms), a dead letter of the router has neither key nor value nor
+the original's headers, and its detail quotes nothing: the header `dead_letter_withheld` says so. Look the record up in
+its source, at the position that the headers give.
 
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from journey_stream.events.admission import Refused, read_touchpoint
+from journey_stream.events.identifiers import DEFAULT, Policy
 from journey_stream.history.csv_file import csv_values
 from journey_stream.history.parquet_file import parquet_values
 from journey_stream.history.record import HistoryError, HistoryRecord, Problem, ReportProblem
@@ -19,21 +20,24 @@ from journey_stream.history.value import Value
 ReadValues = Callable[[Path], Iterator[Value]]
 
 
-def read_files(paths: Iterable[Path], report: ReportProblem) -> Iterator[HistoryRecord]:
+def read_files(paths: Iterable[Path], report: ReportProblem, policy: Policy = DEFAULT) -> Iterator[HistoryRecord]:
     """Every record of the files, one file after the other, each in its own order.
 
-    The kinds of all files are checked before the first is read. Raises HistoryError.
+    `policy` says who is who, as the router's does. The kinds of all files are checked before the first is read.
+    Raises HistoryError.
     """
     readers = [(path, _reader(path)) for path in paths]
     for path, read in readers:
-        yield from with_times(str(path), read(path), report)
+        yield from with_times(str(path), read(path), report, policy)
 
 
-def with_times(origin: str, values: Iterable[Value], report: ReportProblem) -> Iterator[HistoryRecord]:
+def with_times(
+    origin: str, values: Iterable[Value], report: ReportProblem, policy: Policy = DEFAULT
+) -> Iterator[HistoryRecord]:
     """Read each value's time as the router would, and report what the router would refuse."""
     occurred_at = 0
     for position, value, mistake in values:
-        admitted = read_touchpoint(value)
+        admitted = read_touchpoint(value, policy)
         if isinstance(admitted, Refused):
             detail = mistake or admitted.detail
             report(Problem(origin, position, admitted.reason.value, detail))

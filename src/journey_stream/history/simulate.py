@@ -6,7 +6,7 @@ the log's wire format, and decided by the same state machine. Time is virtual: i
 
 import contextlib
 import gc
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,27 @@ from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.engine.touches import LONG_AGO
 from journey_stream.events.admission import Refused, read_touchpoint
-from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged, StageChanged
-from journey_stream.events.log import AsOf, Source, Unreadable, decode, encode_as_of, encode_touchpoint
+from journey_stream.events.decisions import (
+    Decision,
+    Forward,
+    ProfileChanged,
+    ProfileGone,
+    Rejected,
+    RiskChanged,
+    StageChanged,
+)
+from journey_stream.events.identifiers import Policy
+from journey_stream.events.log import (
+    AsOf,
+    Source,
+    Unreadable,
+    decode,
+    encode_as_of,
+    encode_message,
+    encode_touchpoint,
+    links_of,
+)
+from journey_stream.events.operations import Operation
 from journey_stream.events.reasons import Reason
 from journey_stream.events.times import MS_MAX
 from journey_stream.history.files import read_files
@@ -68,7 +87,7 @@ def simulate(
 ) -> Simulated:
     """Run files through the engine; see `simulate_records`. Raises HistoryError."""
     return simulate_records(
-        read_files(paths, report),
+        read_files(paths, report, model.policy()),
         model,
         out_dir,
         scorer=scorer,
@@ -103,7 +122,7 @@ def simulate_records(
     if order == "time":
         records = in_time_order(records)
     with _rare_collections(), OutputFiles(out_dir) as files:
-        run = _Run(Partition(model, limits, scorer), files, latest_arrival)
+        run = _Run(Partition(model, limits, scorer), model.policy(), files, latest_arrival)
         for record in records:
             run.feed(record)
         return run.finish(as_of)
@@ -121,8 +140,9 @@ def _rare_collections() -> Iterator[None]:
 
 
 class _Run:
-    def __init__(self, partition: Partition, files: OutputFiles, latest_arrival: int) -> None:
+    def __init__(self, partition: Partition, policy: Policy, files: OutputFiles, latest_arrival: int) -> None:
         self._partition = partition
+        self._policy = policy
         self._files = files
         self._latest_arrival = latest_arrival
         self._now = LONG_AGO
@@ -132,28 +152,44 @@ class _Run:
     def feed(self, record: HistoryRecord) -> None:
         self._result.records += 1
         source = Source(record.origin, 0, record.position)
-        admitted = read_touchpoint(record.value)
-        if isinstance(admitted, Refused):
-            self._dead_letter(source, record.value, admitted.reason, admitted.detail)
+        found = read_touchpoint(record.value, self._policy)
+        if isinstance(found, Refused):
+            self._dead_letter(source, record.value, found.reason, found.detail)
             return
-        self._now = max(self._now, min(admitted.occurred_at, self._latest_arrival))
-        logged = decode(admitted.profile_id.encode(), self._now, encode_touchpoint(admitted, source, None))
-        if isinstance(logged, Unreadable):
-            self._dead_letter(source, record.value, Reason.UNREADABLE_LOG_RECORD, logged.detail)
-            return
-        for decision in self._partition.apply(logged):
-            self._publish(decision, source, record.value)
+        self._now = max(self._now, min(found.occurred_at, self._latest_arrival))
+        if isinstance(found, Operation):
+            self._apply(found.profile_id.encode(), encode_message(found.message), self._now, source, record.value)
+        else:
+            logged = encode_touchpoint(found, source, None)
+            self._apply(found.profile_id.encode(), logged, self._now, source, record.value)
+            for link in links_of(found):
+                self._apply(link.profile_id.encode(), encode_message(link), self._now, source, record.value)
         if self._result.records % PACK_EVERY_RECORDS == 0:
             self._partition.drain_state()
+
+    def _apply(self, key: bytes | None, logged: bytes, at: int, source: Source | None, value: bytes) -> None:
+        """Apply a record of the log, written at `at` (ms), and all that tasks say to one another because of it."""
+        waiting = deque([(key, logged)])
+        while waiting:
+            key, logged = waiting.popleft()
+            record = decode(key, at, logged)
+            if isinstance(record, Unreadable):
+                if source is not None:
+                    self._dead_letter(source, value, Reason.UNREADABLE_LOG_RECORD, record.detail)
+                continue
+            for decision in self._partition.apply(record):
+                if isinstance(decision, Forward):
+                    waiting.append((decision.message.profile_id.encode(), encode_message(decision.message)))
+                else:
+                    self._publish(decision, source, value)
 
     def finish(self, as_of: int | None) -> Simulated:
         until = self._now if as_of is None else as_of
         if until > LONG_AGO:
-            end = decode(None, until, encode_as_of(until))
-            if not isinstance(end, AsOf):
+            end = encode_as_of(until)
+            if not isinstance(decode(None, until, end), AsOf):
                 raise HistoryError(f"as_of: {until} ms is not an instant between the years 1 and 9999")
-            for decision in self._partition.apply(end):
-                self._publish(decision, None, b"")
+            self._apply(None, end, until, None, b"")
         self._partition.drain_state()
         for view in self._views.values():
             self._files.profile(view)
@@ -178,6 +214,8 @@ class _Run:
                 self._files.risk_change(decision)
             case ProfileChanged():
                 self._views[decision.profile_id] = decision
+            case ProfileGone():
+                self._views.pop(decision.profile_id, None)
             case Rejected() if source is not None:
                 dead = value if decision.displaced is None else decision.displaced
                 self._dead_letter(source, dead, decision.reason, decision.detail)

@@ -94,6 +94,10 @@ class Cursor:
         """One scalar, or a list."""
         return [self] if isinstance(self.node, ScalarNode) and self.node.value is not None else self.items(of)
 
+    def scalar_text(self) -> str | None:
+        """A single value as it is written, whatever it is; None for anything else."""
+        return self.node.written if isinstance(self.node, ScalarNode) else None
+
     def scalar(self) -> Scalar | None:
         if isinstance(self.node, ScalarNode) and self.node.value is not None:
             return self.node.value

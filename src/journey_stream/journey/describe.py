@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from journey_stream.events.identifiers import IdentifierRule
 from journey_stream.journey.durations import format_duration
 from journey_stream.journey.load import PRESETS, preset
-from journey_stream.journey.model import Model, Moves, Pattern
+from journey_stream.journey.model import Identity, Model, Moves, Pattern
 from journey_stream.journey.words import say_inactivity, say_rule, say_segment, say_where
 
 _FORWARD = {"any": "to any later stage", "next": "to the next stage only"}
@@ -59,6 +60,7 @@ def markdown(model: Model, level: int = 1) -> str:
         )
         if model.inactivity
         else "",
+        *_identity_parts(model.identity),
         f"{_say_moves(model.moves)}\n",
         _segments(model, names) if model.segments else "",
     ]
@@ -95,6 +97,25 @@ def _escaped(text: str) -> str:
     """Text of a model's author, unable to break out of a table cell or to become HTML."""
     plain = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _identity_parts(identity: Identity | None) -> list[str]:
+    if identity is None:
+        return ["A touchpoint belongs to its highest identifier, and nothing links one to another.\n"]
+    after = f"{identity.customers_max} of the type {identity.ranks[0]} or {identity.parents_max} of any type"
+    link = (
+        f"Identifiers, the best first: {', '.join(identity.ranks)}. A link reaches "
+        f"{format_duration(identity.look_back_ms)} back; what is linked to more than {after} is shared.\n"
+    )
+    if not identity.rules:
+        return [link]
+    rows = ((rule.kind, _say_normalisation(rule), ", ".join(sorted(rule.blocked))) for rule in identity.identifiers())
+    return [link, _table(("identifier", "normalised", "names nobody"), rows)]
+
+
+def _say_normalisation(rule: IdentifierRule) -> str:
+    steps = ", ".join(rule.steps) or "as it is"
+    return f"{steps} (calling code {rule.calling_code})" if rule.calling_code else steps
 
 
 def _say_stages(stages: frozenset[int] | None, names: list[str]) -> str:

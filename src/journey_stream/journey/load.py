@@ -6,7 +6,8 @@ from pathlib import Path
 from journey_stream.journey.cursor import Cursor
 from journey_stream.journey.declarations import read_kinds, read_moves, read_stages
 from journey_stream.journey.errors import Mistakes, did_you_mean, quote
-from journey_stream.journey.model import ANY, Model, Moves, Stage
+from journey_stream.journey.identity import read_identity
+from journey_stream.journey.model import ANY, Identity, Model, Moves, Stage
 from journey_stream.journey.reachability import reachable_stages, silent_circles
 from journey_stream.journey.rules import Names, read_inactivity, read_rules
 from journey_stream.journey.segment_conditions import read_segments
@@ -17,7 +18,10 @@ PRESETS = ("six-stages", "four-stages", "five-phases", "six-stages-assistance")
 
 FILE_BYTES_MAX = 262_144
 VERSION_MAX = 2**31 - 1
-SECTIONS = ("model", "version", "description", "stages", "touchpoints", "rules", "inactivity", "moves", "segments")
+SECTIONS = (
+    *("model", "version", "description", "stages", "touchpoints", "rules", "inactivity", "moves", "identity"),
+    "segments",
+)
 
 
 def load_model(path: Path | str) -> Model:
@@ -83,6 +87,7 @@ def _read_model(root: Cursor) -> Model | None:
     names = Names([stage.id for _, stage in stages], [kind.id for kind in kinds] + [ANY] * bool(kinds), moves)
     rules = read_rules(fields["rules"], names) if "rules" in fields else []
     inactivity = read_inactivity(fields["inactivity"], names) if "inactivity" in fields else []
+    identity = read_identity(fields["identity"]) if "identity" in fields else Identity()
     segments = read_segments(fields["segments"], names) if "segments" in fields else []
     if root.mistakes or name is None or version is None or moves is None:
         return None
@@ -95,6 +100,7 @@ def _read_model(root: Cursor) -> Model | None:
         rules=tuple(rules),
         inactivity=tuple(inactivity),
         moves=moves,
+        identity=identity,
         segments=tuple(segments),
     )
     _note_unreachable(model, stages)

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from journey_stream.events.identifiers import RANKS
+from journey_stream.events.identifiers import DEFAULT, RANKS, IdentifierRule, Policy
+from journey_stream.events.pseudonyms import Pseudonyms
 from journey_stream.events.times import DAY_MS
 from journey_stream.journey import segments as segment_values
 from journey_stream.journey.durations import format_duration
@@ -119,6 +120,8 @@ class Moves:
 class Identity:
     """How identifiers become one customer; `ranks` are their types, the one that identifies best first.
 
+    `rules` say how values are read, for those types where it is not `IdentifierRule.default`.
+
     A touchpoint before the first link of its identifier follows that link if it lies within `look_back_ms` before it.
     An identifier linked to more than `customers_max` identifiers of the highest type, or to more than `parents_max` of
     any, is shared from the first link too many on: what it alone names afterwards belongs to nobody.
@@ -128,6 +131,12 @@ class Identity:
     look_back_ms: int = 30 * DAY_MS
     customers_max: int = 3
     parents_max: int = 50
+    rules: tuple[IdentifierRule, ...] = ()
+
+    def identifiers(self) -> tuple[IdentifierRule, ...]:
+        """How each type is read, the highest first."""
+        own = {rule.kind: rule for rule in self.rules}
+        return tuple(own.get(kind) or IdentifierRule.default(kind) for kind in self.ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,14 @@ class Model:
                 return index
         raise KeyError(stage_id)
 
+    def policy(self, pseudonyms: Pseudonyms | None = None) -> Policy:
+        """Who is who, for admission."""
+        if self.identity is not None:
+            return Policy(self.identity.identifiers(), pseudonyms=pseudonyms)
+        if pseudonyms is None:
+            return DEFAULT
+        return Policy(map(IdentifierRule.default, RANKS), links=False, pseudonyms=pseudonyms)
+
     def to_document(self) -> dict[str, Any]:
         """The model as the document that a YAML file holds; reading it gives an equal model."""
         names = [stage.id for stage in self.stages]
@@ -178,6 +195,7 @@ class Model:
             document["inactivity"] = [_inactivity_document(silence, names) for silence in self.inactivity]
         if self.segments:
             document["segments"] = [segment_values.document(segment, names) for segment in self.segments]
+        document["identity"] = "off" if self.identity is None else _identity_document(self.identity)
         return document
 
 
@@ -208,7 +226,10 @@ def _behaviour(model: Model) -> list[Any]:
     identity = model.identity
     if identity is not None:
         bounds = [identity.look_back_ms, identity.customers_max, identity.parents_max]
-        behaviour.append([list(identity.ranks), *bounds])
+        rules = [
+            [rule.kind, list(rule.steps), rule.calling_code, sorted(rule.blocked)] for rule in identity.identifiers()
+        ]
+        behaviour.append([rules, *bounds])
     return behaviour
 
 
@@ -267,4 +288,26 @@ def _inactivity_document(silence: Inactivity, names: list[str]) -> dict[str, Any
     }
     if silence.where:
         document["where"] = where_document(silence.where)
+    return document
+
+
+def _identity_document(identity: Identity) -> dict[str, Any]:
+    return {
+        "identifiers": [_identifier_document(rule) for rule in identity.identifiers()],
+        "look_back": format_duration(identity.look_back_ms),
+        "shared_after": {"customers": identity.customers_max, "parents": identity.parents_max},
+    }
+
+
+def _identifier_document(rule: IdentifierRule) -> str | dict[str, Any]:
+    default = IdentifierRule.default(rule.kind)
+    if rule == default:
+        return rule.kind
+    document: dict[str, Any] = {"type": rule.kind}
+    if rule.steps != default.steps:
+        document["normalise"] = list(rule.steps)
+    if rule.calling_code:
+        document["calling_code"] = int(rule.calling_code)
+    if rule.blocked:
+        document["blocked"] = sorted(rule.blocked)
     return document

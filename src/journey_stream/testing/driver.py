@@ -13,6 +13,7 @@ format of the outputs and back. Only Kafka is missing.
     assert driver.profile("c42").segment == "at-risk"
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,8 @@ from journey_stream.churn.score import Scorer
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Refused, read_touchpoint
-from journey_stream.events.log import Source, encode_tick, encode_touchpoint
+from journey_stream.events.log import Source, encode_message, encode_tick, encode_touchpoint, links_of
+from journey_stream.events.operations import Operation
 from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
 from journey_stream.events.times import from_ms
 from journey_stream.events.wire import encode_profile, encode_risk_change, encode_stage_change
@@ -34,7 +36,7 @@ from journey_stream.journey.load import PRESETS, load_model, preset
 from journey_stream.journey.model import Model
 from journey_stream.subscribe.history import RiskHistory, StageHistory
 from journey_stream.testing.instants import Instant, instant_ms
-from journey_stream.worker.batch import Processor
+from journey_stream.worker.batch import Batch, Processor
 from journey_stream.worker.dead_letters import DeadLetter, Header
 
 LOG = "journey.log"
@@ -58,6 +60,7 @@ class JourneyDriver:
         limits: Limits | None = None,
     ) -> None:
         self.model = _model(model)
+        self._policy = self.model.policy()
         self._processor = Processor(Partition(self.model, limits, _scorer(churn)), LOG, 0)
         self._now = instant_ms(start)
         self._offsets: dict[str, int] = {}
@@ -118,12 +121,12 @@ class JourneyDriver:
         self._made_up += 1
         fields = {"event_id": f"t{self._made_up:06}", "occurred_at": self.now, **fields}
         value = msgspec.json.encode(fields)
-        match read_touchpoint(value):
+        match read_touchpoint(value, self._policy):
             case Refused(reason, detail):
                 raise ValueError(f"{reason}: {detail}")
-            case admitted:
+            case found:
                 source = topic or f"touchpoints.{fields.get('channel')}"
-                return self.pipe(source, value, max(self._now, admitted.occurred_at))
+                return self.pipe(source, value, max(self._now, found.occurred_at))
 
     def pipe(
         self,
@@ -142,15 +145,18 @@ class JourneyDriver:
         source = Source(topic, 0, offset)
         arrived_at = self._now if timestamp is None else instant_ms(timestamp)
         self._now = max(self._now, arrived_at)
-        admitted = read_touchpoint(value)
-        if isinstance(admitted, Refused):
-            letter = DeadLetter(
-                admitted.reason, admitted.detail, "router", source, arrived_at, key, value, tuple(headers)
-            )
+        found = read_touchpoint(value, self._policy)
+        if isinstance(found, Refused):
+            letter = DeadLetter(found.reason, found.detail, "router", source, arrived_at, key, value, tuple(headers))
             self._dead_letters.append(letter)
             return []
-        logged = encode_touchpoint(admitted, source, key)
-        return self._apply(admitted.profile_id.encode(), logged, arrived_at, tuple(headers))
+        owner, passed_on = found.profile_id.encode(), tuple(headers)
+        if isinstance(found, Operation):
+            return self._apply(owner, encode_message(found.message), arrived_at, passed_on)
+        new = self._apply(owner, encode_touchpoint(found, source, key), arrived_at, passed_on)
+        for link in links_of(found):
+            new += self._apply(link.profile_id.encode(), encode_message(link), arrived_at, passed_on)
+        return new
 
     def advance(self, **lengths: float) -> list[StageChange]:
         """Let time pass in silence: `advance(days=31)`, `advance(hours=1, minutes=30)`; see `timedelta`."""
@@ -174,8 +180,17 @@ class JourneyDriver:
     def _apply(
         self, key: bytes | None, value: bytes, timestamp: int, headers: tuple[Header, ...] = ()
     ) -> list[StageChange]:
-        record = _LogRecord(key, value, timestamp, self._processor.next_offset, headers)
-        batch = self._processor.process([record])
+        """Apply a record of the log, and all that identifiers say to one another because of it."""
+        waiting, new = deque([(key, value)]), list[StageChange]()
+        while waiting:
+            key, value = waiting.popleft()
+            record = _LogRecord(key, value, timestamp, self._processor.next_offset, headers)
+            batch = self._processor.process([record])
+            waiting += [(one.message.profile_id.encode(), encode_message(one.message)) for one in batch.forwards]
+            new += self._publish(batch)
+        return new
+
+    def _publish(self, batch: Batch) -> list[StageChange]:
         new = [StageChange.model_validate_json(encode_stage_change(caused.change)) for caused in batch.changes]
         self._stage_changes += new
         self._risk_changes += [

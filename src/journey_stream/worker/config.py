@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_core import PydanticCustomError
 
 from journey_stream.engine.limits import Limits
-from journey_stream.worker.config_values import brokers, duration, topic_name, topic_names
+from journey_stream.worker.config_values import brokers, duration, names_of, topic_name, topic_names
 
 Duration = Annotated[int, BeforeValidator(duration), Field(gt=0)]
 MINUTE_MS = 60_000
@@ -23,8 +23,12 @@ DAY_MS = 86_400_000
 
 
 class TopicNames(NamedTuple):
-    """The topics that a worker writes; a touchpoint's way is sources → log → the others."""
+    """Our own topics; a touchpoint's way is sources → log → the others.
 
+    `operations` is a source beside those of the settings, for what people decide about identifiers.
+    """
+
+    operations: str
     log: str
     state: str
     stage_changes: str
@@ -63,6 +67,11 @@ class Settings(BaseModel):
     touchpoints_max: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
     ticks: bool = True
 
+    pseudonymise: Annotated[tuple[str, ...], BeforeValidator(names_of("identifier types"))] = ()
+    pseudonym_key_file: Path | None = None
+    pseudonym_key: SecretStr | None = None
+    drop_properties: Annotated[tuple[str, ...], BeforeValidator(names_of("properties"))] = ()
+
     batch_records_max: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
     record_bytes_max: Annotated[int, Field(ge=10_000, le=100_000_000)] = 1_048_576
     dead_letter_bytes_max: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 16_777_216
@@ -92,10 +101,16 @@ class Settings(BaseModel):
             *(
                 self.topic_prefix + name
                 for name in (
-                    *("log", "state", "stage-changes", "churn-risk", "identity-changes", "profiles", "dead-letters"),
+                    *("operations", "log", "state", "stage-changes", "churn-risk", "identity-changes", "profiles"),
+                    "dead-letters",
                 )
             )
         )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All topics that the router reads."""
+        return (*self.sources, self.topics.operations)
 
     @property
     def limits(self) -> Limits:
@@ -140,7 +155,7 @@ class Settings(BaseModel):
             (
                 "sources",
                 set(self.sources) & set(self.topics),
-                f"topics that are not written by journey-stream itself (those are {', '.join(self.topics)})",
+                f"topics that are not journey-stream's own (those are {', '.join(self.topics)})",
             ),
             ("topic_prefix", not topic_fits(self.topics), "a prefix that leaves the names within 249 characters"),
             (
@@ -160,6 +175,16 @@ class Settings(BaseModel):
                 "security_protocol",
                 not self.security_protocol.endswith("SSL") and (self.ssl_cafile or self.ssl_certfile),
                 "SSL or SASL_SSL, since a certificate is given",
+            ),
+            (
+                "pseudonym_key",
+                self.pseudonym_key and self.pseudonym_key_file,
+                "one of pseudonym_key and pseudonym_key_file",
+            ),
+            (
+                "drop_properties",
+                self.drop_properties and not self.pseudonymise,
+                "the setting pseudonymise beside it: properties are dropped where touchpoints are rewritten",
             ),
             ("ssl_keyfile", self.ssl_certfile and not self.ssl_keyfile, "the private key of ssl_certfile"),
         ):

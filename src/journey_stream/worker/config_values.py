@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from journey_stream.journey.durations import DURATION_MS_MAX, likely_duration, parse_duration
 
@@ -37,6 +38,20 @@ def topic_names(written: object) -> tuple[str, ...]:
         raise ValueError("at least one topic to read touchpoints from")
     if len(set(names)) < len(names):
         raise ValueError("each topic once")
+    return names
+
+
+def names_of(what: str) -> Callable[[object], tuple[str, ...]]:
+    """A reader of lists of `what`, which may be empty."""
+
+    def names(written: object) -> tuple[str, ...]:
+        found = listed(written, what)
+        if not all(isinstance(name, str) and name.strip() for name in found):
+            raise ValueError(f"a list of {what}, each a text")
+        if len(set(found)) < len(found):
+            raise ValueError(f"a list of {what}, each of them once")
+        return tuple(map(str, found))
+
     return names
 
 

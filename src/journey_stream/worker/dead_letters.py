@@ -23,6 +23,8 @@ class DeadLetter(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[Header] = ()
+    withheld: bool = False
+    """Whether key, value and headers of the original were left out, because they may name somebody."""
 
 
 def dead_letter_headers(letter: DeadLetter) -> list[Header]:
@@ -39,4 +41,6 @@ def dead_letter_headers(letter: DeadLetter) -> list[Header]:
     ]
     if letter.timestamp is not None:
         headers.append(("dead_letter_timestamp", b"%d" % letter.timestamp))
+    if letter.withheld:
+        headers.append(("dead_letter_withheld", b"key, value and headers"))
     return headers

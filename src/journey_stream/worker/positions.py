@@ -52,7 +52,7 @@ class Positions:
         self._admin = AIOKafkaAdminClient(**settings.client_options())
         self._consumer = AIOKafkaConsumer(**settings.client_options(), enable_auto_commit=False)
         self.sources: dict[str, int] = {}
-        """Partition count by source topic."""
+        """Partition count by topic that the router reads."""
         self.log_partitions = 0
 
     async def __aenter__(self) -> Self:
@@ -90,11 +90,11 @@ class Positions:
     async def _find_partitions(self) -> None:
         # A description of topics by name would let some brokers create them, so all are listed.
         described = {topic["topic"]: len(topic["partitions"]) for topic in await self._admin.describe_topics()}
-        wanted = [*self._settings.sources, self._settings.topics.log]
+        wanted = [*self._settings.inputs, self._settings.topics.log]
         missing = [topic for topic in wanted if topic not in described]
         if missing:
             raise WorkerError(f"no topic {', '.join(missing)}; create them with: journey-stream topics create")
-        self.sources = {topic: described[topic] for topic in self._settings.sources}
+        self.sources = {topic: described[topic] for topic in self._settings.inputs}
         self.log_partitions = described[self._settings.topics.log]
 
     async def _reached(self, group: str, partitions: dict[str, int]) -> int:

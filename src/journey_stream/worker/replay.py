@@ -19,7 +19,8 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, RequestTimedOutError
 
-from journey_stream.events.admission import Admitted, read_touchpoint
+from journey_stream.events.admission import Refused, read_touchpoint
+from journey_stream.events.identifiers import DEFAULT, Policy
 from journey_stream.events.log import encode_as_of
 from journey_stream.events.reasons import Reason
 from journey_stream.history.record import HistoryRecord, Problem, ReportProblem
@@ -79,6 +80,7 @@ async def replay(
     *,
     due: Due | None = None,
     topic: str | None = None,
+    policy: Policy = DEFAULT,
     before_sending: Callable[[int], Awaitable[None]] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     report: ReportProblem = lambda _: None,
@@ -87,12 +89,13 @@ async def replay(
 
     `due` None means as fast as the brokers take them. A record goes to the source named after its channel
     (`touchpoints.web` for `web`), without one to the last source, or to `topic` where that is given. It is keyed by its
-    owner. `before_sending` may hold the replay up; it is told how many records were sent. A record that is too large
-    for a message is reported and left out. Raises WorkerError, BrokerUnreachable and what reading `records` raises.
+    owner, as `policy` tells it. `before_sending` may hold the replay up; it is told how many records were sent. A
+    record that is too large for a message is reported and left out. Raises WorkerError, BrokerUnreachable and what
+    reading `records` raises.
     """
-    async with _broker_errors(settings), Positions(settings) as positions, _producer(settings) as producer:
+    async with broker_errors(settings), Positions(settings) as positions, producing(settings) as producer:
         sender = _Sender(
-            producer, positions.sources, _Route(settings.sources, topic), settings.record_bytes_max, report
+            producer, positions.sources, _Route(settings.sources, topic), settings.record_bytes_max, policy, report
         )
         async for chunk in _chunks(iter(records), due):
             if before_sending is not None:
@@ -109,7 +112,7 @@ async def end_history(settings: Settings, at: int, *, seconds_max: float | None 
     end. Raises WorkerError when the worker is not through after `seconds_max`.
     """
     began = time.monotonic()
-    async with _broker_errors(settings), Positions(settings) as positions, _producer(settings) as producer:
+    async with broker_errors(settings), Positions(settings) as positions, producing(settings) as producer:
         routed = False
         # What was routed during one reading is sure to be counted among what was logged in the next.
         while (reading := await positions.read()).unapplied or not routed:
@@ -154,6 +157,7 @@ class _Sender:
         partitions: dict[str, int],
         route: _Route,
         bytes_max: int,
+        policy: Policy,
         report: ReportProblem,
     ) -> None:
         self.progress = Progress()
@@ -161,13 +165,14 @@ class _Sender:
         self._partitions = partitions
         self._route = route
         self._bytes_max = bytes_max
+        self._policy = policy
         self._report = report
 
     async def send(self, chunk: list[HistoryRecord]) -> None:
         queues: dict[tuple[str, int], list[Message]] = {}
         left_out = 0
         for record in chunk:
-            message = Message(_key(record.value), record.value, timestamp=_timestamp(record.occurred_at))
+            message = Message(_key(record.value, self._policy), record.value, timestamp=_timestamp(record.occurred_at))
             if message_bytes(message) > self._bytes_max:
                 left_out += 1
                 self._report(_too_large(record, self._bytes_max))
@@ -213,10 +218,10 @@ async def _chunks(records: Iterator[HistoryRecord], due: Due | None) -> AsyncIte
             yield chunk
 
 
-def _key(value: bytes) -> bytes | None:
+def _key(value: bytes, policy: Policy) -> bytes | None:
     """The owner, so that one customer's records of a source stay in order; nobody's for what cannot be read."""
-    admitted = read_touchpoint(value)
-    return admitted.profile_id.encode() if isinstance(admitted, Admitted) else None
+    found = read_touchpoint(value, policy)
+    return None if isinstance(found, Refused) else found.profile_id.encode()
 
 
 def _timestamp(at: int) -> int:
@@ -230,7 +235,8 @@ def _too_large(record: HistoryRecord, bytes_max: int) -> Problem:
 
 
 @contextlib.asynccontextmanager
-async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer for what is written to a source at least once."""
     producer = idempotent_producer(settings)
     try:
         await producer.start()
@@ -240,7 +246,8 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 
 
 @contextlib.asynccontextmanager
-async def _broker_errors(settings: Settings) -> AsyncIterator[None]:
+async def broker_errors(settings: Settings) -> AsyncIterator[None]:
+    """What goes wrong with the brokers, as errors that are written for people."""
     try:
         yield
     except PERMISSION_ERRORS as error:

@@ -1,7 +1,8 @@
-"""The router: from the sources to the owner's partition of the log. Stateless and at least once.
+"""The router: from the sources to the owner's partition of the log. At least once, and without any state to lose.
 
 What it writes twice, after a crash or a rebalance, has the same event_id, and the engine ignores it. So offsets are
-committed only for what the log has acknowledged, and nothing has to be locked against a rebalance.
+committed only for what the log has acknowledged, and nothing has to be locked against a rebalance. A touchpoint and the
+links that it brings go to several partitions; its offset counts once all of them are acknowledged.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.errors import ConsumerStoppedError, IllegalOperation, IllegalStateError, KafkaError
 from aiokafka.record.default_records import DefaultRecord
 
+from journey_stream.events.identifiers import Policy
 from journey_stream.worker.building import Batches
 from journey_stream.worker.clients import (
     abandon_producer,
@@ -48,8 +50,9 @@ _log = logging.getLogger(__name__)
 class Router(ConsumerRebalanceListener):  # type: ignore[misc]
     """Routes the source partitions that the group gives to this worker until `stop`."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, policy: Policy) -> None:
         self._settings = settings
+        self._policy = policy
         self._metrics = metrics
         self._stopping = asyncio.Event()
         self._merge = _new_merge()
@@ -112,8 +115,10 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = group_consumer(self._settings, self._settings.router_group, value_deserializer=PACKED)
         try:
             await producer.start()
-            routing = Routing(self._settings, len(await producer.partitions_for(self._settings.topics.dead_letters)))
-            consumer.subscribe(list(self._settings.sources), listener=self)
+            letter_partitions = len(await producer.partitions_for(self._settings.topics.dead_letters))
+            # It remembers what it has written, so it must not outlive a write that failed.
+            routing = Routing(self._settings, letter_partitions, self._policy)
+            consumer.subscribe(list(self._settings.inputs), listener=self)
             await consumer.start()
             self._consumer = consumer
             await self._work(consumer, producer, routing)
@@ -226,7 +231,8 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         metrics, topics = self._metrics, self._settings.topics
         for topic, count in routed.admitted.items():
             metrics.records_in.labels(topic, "admitted").inc(count)
-            metrics.records_out.labels(topics.log, "touchpoint").inc(count)
+        for kind, count in routed.written.items():
+            metrics.records_out.labels(topics.log, kind).inc(count)
         for (topic, reason), count in routed.refused.items():
             metrics.records_in.labels(topic, "refused").inc(count)
             metrics.records_out.labels(topics.dead_letters, "dead_letter").inc(count)

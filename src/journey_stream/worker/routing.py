@@ -1,14 +1,21 @@
-"""What the router writes for a source record: a log record to its owner's partition, or a dead letter. Pure."""
+"""What the router writes for a source record: log records to the partitions of its identifiers, or a dead letter.
+
+A touchpoint goes to its owner's partition, and for each lower identifier that it carries a link goes to the partition
+of that one. An operation goes to the partition of the identifier that it is about. Pure.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from journey_stream.events.admission import Admitted, Refused, read_touchpoint
-from journey_stream.events.log import Source, encode_from, source_of
+from journey_stream.events.identifiers import DEFAULT, Policy
+from journey_stream.events.log import Source, encode_from, encode_message, links_of, source_of
+from journey_stream.events.operations import Operation
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header
+from journey_stream.worker.links import WrittenLinks
 from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import BATCH_OVERHEAD_BYTES, Row, dead_letter_message
 
@@ -33,27 +40,37 @@ class SourceRecord(Protocol):
 
 
 class Routed(NamedTuple):
-    """Messages per partition of the log, messages per partition of the dead letters, and what was counted."""
+    """Messages per partition of the log, messages per partition of the dead letters, and what was counted.
+
+    `written` counts the records of the log by their kind.
+    """
 
     log: dict[int, list[Row]]
     dead_letters: dict[int, list[Row]]
     admitted: Counter[str]
     refused: Counter[tuple[str, Reason]]
+    written: Counter[str]
 
     @classmethod
     def none(cls) -> "Routed":
         """Nothing yet."""
-        return cls(defaultdict(list), defaultdict(list), Counter(), Counter())
+        return cls(defaultdict(list), defaultdict(list), Counter(), Counter(), Counter())
 
 
 class Routing:
-    """Stateless: a record always goes the same way."""
+    """A record always goes the same way; only which links were written lately is remembered, for one life of a router.
 
-    def __init__(self, settings: Settings, dead_letter_partitions: int) -> None:
+    `policy` says who is who: by default the usual identifiers, of which nothing links one to another.
+    """
+
+    def __init__(self, settings: Settings, dead_letter_partitions: int, policy: Policy = DEFAULT) -> None:
         self._partitions = settings.partitions
         self._dead_letter_partitions = dead_letter_partitions
         self._bytes_max = settings.record_bytes_max
         self._letter_bytes_max = settings.dead_letter_bytes_max
+        self._policy = policy
+        self._keeps_originals = policy.pseudonyms is None
+        self._links = WrittenLinks(settings.limits)
         self._sources: dict[tuple[str, int], bytes] = {}
 
     def route(self, topic: str, partition: int, records: Sequence[SourceRecord], now_ms: int, routed: Routed) -> None:
@@ -61,49 +78,86 @@ class Routing:
 
         `now_ms` is the router's clock: no arrival is later than that.
         """
-        log, refused = routed.log, 0
+        log, others = routed.log, 0
         partitions = self._partitions
+        policy, keeps_originals = self._policy, self._keeps_originals
         source = self._sources.get((topic, partition))
         if source is None:
             source = self._sources[topic, partition] = source_of(topic, partition)
+        refusal: Refused | None
         for record in records:
-            found = read_touchpoint(record.value)
+            found = read_touchpoint(record.value, policy)
+            timestamp = record.timestamp
+            if not 0 <= timestamp <= now_ms:
+                timestamp = now_ms
             if isinstance(found, Admitted):
                 key = found.profile_id.encode()
-                value = encode_from(source, record.offset, found, key, record.key)
+                # The key of a source may be the very thing that a pseudonym stands for.
+                value = encode_from(source, record.offset, found, key, record.key if keeps_originals else None)
                 if len(key) + len(value) < _SURELY_FITS_BYTES or self._fits(key, value):
-                    timestamp = record.timestamp
-                    if not 0 <= timestamp <= now_ms:
-                        timestamp = now_ms
                     headers = record.headers
                     passed_on = _passed_on(headers) if headers else ()
                     log[partition_for(key, partitions)].append((key, value, passed_on, timestamp))
+                    if found.lower:
+                        self._link(found, passed_on, timestamp, routed)
                     continue
-                found = Refused(
-                    Reason.RECORD_TOO_LARGE, f"{len(value)} bytes with key and envelope; at most {self._bytes_max}"
-                )
-            refused += 1
-            routed.refused[topic, found.reason] += 1
-            letter = self._dead_letter(Source(topic, partition, record.offset), record, found)
-            routed.dead_letters[partition % self._dead_letter_partitions].append(letter)
-        if len(records) > refused:
-            routed.admitted[topic] += len(records) - refused
+                refusal = self._too_large(key, value)
+            else:
+                refusal = self._operate(found, topic, record, timestamp, routed)
+            others += 1
+            if refusal is not None:
+                self._refuse(refusal, Source(topic, partition, record.offset), record, routed)
+        if len(records) > others:
+            routed.admitted[topic] += len(records) - others
+            routed.written["touchpoint"] += len(records) - others
+
+    def _operate(
+        self, found: Operation | Refused, topic: str, record: SourceRecord, timestamp: int, routed: Routed
+    ) -> Refused | None:
+        """Write an operation; what was refused, or does not fit, is given back."""
+        if isinstance(found, Refused):
+            return found
+        key, value = found.profile_id.encode(), encode_message(found.message)
+        if not self._fits(key, value):
+            return self._too_large(key, value)
+        headers = _passed_on(record.headers)
+        routed.log[partition_for(key, self._partitions)].append((key, value, headers, timestamp))
+        routed.admitted[topic] += 1
+        routed.written[found.kind] += 1
+        return None
+
+    def _link(self, found: Admitted, headers: tuple[Header, ...], timestamp: int, routed: Routed) -> None:
+        """Say of each lower identifier that it was seen with the owner. Such a record fits wherever a log does."""
+        for link in links_of(found):
+            if self._links.is_new(link.profile_id, link.parent, link.at, timestamp):
+                key, value = link.profile_id.encode(), encode_message(link)
+                routed.log[partition_for(key, self._partitions)].append((key, value, headers, timestamp))
+                routed.written["link"] += 1
+
+    def _too_large(self, key: bytes, value: bytes) -> Refused:
+        return Refused(
+            Reason.RECORD_TOO_LARGE,
+            f"{len(key) + len(value)} bytes with key and envelope; at most {self._bytes_max}",
+        )
 
     def _fits(self, key: bytes, value: bytes) -> bool:
         return BATCH_OVERHEAD_BYTES + _TRACE_HEADER_BYTES + len(key) + len(value) <= self._bytes_max
 
-    def _dead_letter(self, source: Source, record: SourceRecord, found: Refused) -> Row:
+    def _refuse(self, found: Refused, source: Source, record: SourceRecord, routed: Routed) -> None:
         letter = DeadLetter(
             found.reason,
             found.detail,
             "router",
             source,
             record.timestamp if record.timestamp >= 0 else None,
-            record.key,
-            record.value,
-            tuple(record.headers),
+            record.key if self._keeps_originals else None,
+            record.value if self._keeps_originals else None,
+            tuple(record.headers) if self._keeps_originals else (),
+            withheld=not self._keeps_originals,
         )
-        return dead_letter_message(letter, self._letter_bytes_max)
+        routed.refused[source.topic, found.reason] += 1
+        message = dead_letter_message(letter, self._letter_bytes_max)
+        routed.dead_letters[source.partition % self._dead_letter_partitions].append(message)
 
 
 def _passed_on(headers: Sequence[Header]) -> tuple[Header, ...]:

@@ -19,6 +19,7 @@ from journey_stream.worker.config_file import ConfigError, load_settings
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.logs import configure_logs
 from journey_stream.worker.metrics import Metrics, serve_metrics
+from journey_stream.worker.pseudonym_key import pseudonyms_of
 from journey_stream.worker.router import Router
 from journey_stream.worker.tasks import Tasks
 from journey_stream.worker.topics import require_topics
@@ -37,6 +38,8 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     Raises ModelError, BrokerError or WorkerError with a message for the person on call.
     """
     model, scorer = read_model(settings.model), find_scorer(settings.churn)
+    routes = role in {"all", "router"}
+    policy = model.policy(pseudonyms_of(settings) if routes else None)
     for problem in await require_topics(settings):
         _log.warning("%s", problem)
     metrics = Metrics()
@@ -45,8 +48,8 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     gc.freeze()
     parts: list[Router | Tasks] = []
-    if role in {"all", "router"}:
-        parts.append(Router(settings, metrics))
+    if routes:
+        parts.append(Router(settings, metrics, policy))
     if role in {"all", "tasks"}:
         parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits, scorer)))
     try:

@@ -54,7 +54,7 @@ def topic_specs(settings: Settings, replicas: int, *, history: bool) -> list[Top
     (state has its own changelog), and what is personal should not be kept without end.
     """
     names = settings.topics
-    sources = [(name, Role.SOURCE) for name in settings.sources]
+    sources = [(name, Role.SOURCE) for name in settings.inputs]
     ours = [
         (names.log, Role.LOG),
         (names.state, Role.STATE),

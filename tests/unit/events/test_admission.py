@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from journey_stream.events.admission import LOG_VALUE_BYTES_MAX, Admitted, Refused, read_touchpoint
 from journey_stream.events.reasons import Reason
+from journey_stream.journey.load import preset
 from tests.unit.events.json_text import touchpoint_texts
 
 NOON = 1_767_268_800_000
@@ -59,7 +60,9 @@ def test_an_instant_may_be_rfc_3339_or_seconds_or_milliseconds(occurred_at: str 
         ({"identifiers": ..., "customer_id": 9}, "9"),
         ({"customer_id": "c1"}, "c1"),
         ({"identifiers": {"email": "ann@example.org", "device_id": "d1"}}, "email:ann@example.org"),
-        ({"identifiers": {"customer_id": "0", "phone": 4930123}}, "phone:4930123"),
+        ({"identifiers": {"customer_id": "0", "phone": "+49 30 1234567"}}, "phone:+49301234567"),
+        ({"identifiers": {"customer_id": "0", "loyalty_card": 4930123}}, "loyalty_card:4930123"),
+        ({"identifiers": {"email": " Ann@X.org "}}, "email:ann@x.org"),
         ({"identifiers": {"customer_id": "émile\t1"}}, "émile\t1"),
     ],
 )
@@ -132,6 +135,7 @@ def test_these_are_admitted(changes: dict[str, Any]) -> None:
         (touchpoint(identifiers=...), Reason.MISSING_IDENTIFIER, "none given"),
         (touchpoint(identifiers={}), Reason.MISSING_IDENTIFIER, "none given"),
         (touchpoint(identifiers={"customer_id": "null"}), Reason.MISSING_IDENTIFIER, "none of customer_id"),
+        (touchpoint(identifiers={"phone": 4930123}), Reason.MISSING_IDENTIFIER, "starts with + and the calling code"),
         (touchpoint(identifiers={"shoe_size": "44"}), Reason.MISSING_IDENTIFIER, "none of shoe_size"),
         (touchpoint(properties={"a": "x" * LOG_VALUE_BYTES_MAX}), Reason.RECORD_TOO_LARGE, "900000"),
     ],
@@ -168,3 +172,20 @@ def test_no_bytes_make_it_raise(value: bytes) -> None:
 @given(touchpoint_texts())
 def test_no_json_makes_it_raise(value: bytes) -> None:
     assert isinstance(read_touchpoint(value), Admitted | Refused)
+
+
+IDENTITY = preset("six-stages").policy()
+EVERYBODY = {"customer_id": "c1", "email": " Ann@X.org", "phone": "030 1", "device_id": "null", "anonymous_id": "a1"}
+
+
+def test_the_lower_identifiers_that_name_somebody_are_told_the_highest_first() -> None:
+    value = touchpoint(identifiers=EVERYBODY)
+
+    assert Admitted("c1", NOON, value, ("email:ann@x.org", "anonymous_id:a1"), "e1") == read_touchpoint(value, IDENTITY)
+
+
+def test_nothing_is_lower_where_identity_is_off_or_one_alone_names_somebody() -> None:
+    several, one = touchpoint(identifiers=EVERYBODY), touchpoint(identifiers={"customer_id": "c1", "email": "n/a"})
+
+    assert Admitted("c1", NOON, several) == read_touchpoint(several)
+    assert Admitted("c1", NOON, one) == read_touchpoint(one, IDENTITY)

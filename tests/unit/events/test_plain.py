@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journey_stream.events.admission import Admitted, Refused, read_by_contract, read_touchpoint
+from journey_stream.events.identifiers import DEFAULT, IdentifierRule, Policy
 from journey_stream.events.plain import read_plain
+from journey_stream.journey.load import preset
 from tests.unit.events.json_text import touchpoint_texts
 
 
@@ -28,10 +30,34 @@ instants = st.one_of(
 )
 
 
-@given(value=touchpoint_texts())
+OWN = Policy(
+    [IdentifierRule("phone", ("e164",), "49", frozenset({"+49 1"})), IdentifierRule("x"), IdentifierRule("email")]
+)
+policies = st.sampled_from([DEFAULT, preset("six-stages").policy(), OWN])
+
+
+@given(value=touchpoint_texts(), policy=policies)
 @settings(max_examples=300)
-def test_what_is_read_fast_is_admitted_by_the_contract_with_the_same_meaning(value: bytes) -> None:
-    assert read_by_contract(value) == read_touchpoint(value)
+def test_what_is_read_fast_is_admitted_by_the_contract_with_the_same_meaning(value: bytes, policy: Policy) -> None:
+    assert read_by_contract(value, policy) == read_touchpoint(value, policy)
+
+
+@given(
+    identifiers=st.dictionaries(
+        st.sampled_from(["customer_id", "email", "phone", "device_id", "x"]),
+        st.sampled_from([" A@x.org ", "null", "030 123456", "+49 30 123456", "0", "c1", " c1"]) | st.text(max_size=5),
+    ),
+    channel=st.sampled_from(["web", "identity"]),
+    kind=st.sampled_from(["link", "unlink", "block", "view"]),
+    policy=policies,
+)
+@settings(max_examples=300)
+def test_identifiers_mean_the_same_fast_and_by_the_contract(
+    identifiers: dict[str, str], channel: str, kind: str, policy: Policy
+) -> None:
+    value = touchpoint(identifiers=identifiers, channel=channel, type=kind)
+
+    assert read_by_contract(value, policy) == read_touchpoint(value, policy)
 
 
 numbers = st.one_of(

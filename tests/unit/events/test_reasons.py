@@ -26,5 +26,6 @@ def test_the_words_of_the_reasons_are_those_that_dashboards_and_filters_know() -
         "record_too_large",
         "too_late",
         "unreadable_log_record",
+        "unsupported_alias",
         "unsupported_version",
     ]

@@ -176,3 +176,33 @@ def test_no_records_give_empty_files(tmp_path):
     assert ["churn-risk.jsonl", "dead-letters.jsonl", "profiles.jsonl", "stage-changes.jsonl"] == sorted(
         file.name for file in (tmp_path / "out").iterdir()
     )
+
+
+def test_what_an_address_did_before_its_owner_was_known_is_the_owners(tmp_path):
+    before = touchpoint("e1", JANUARY_1_MS, customer_id=None, identifiers={"email": "Ann@X.org "})
+    bought = purchase("e2", 1) | {"identifiers": {"email": "ann@x.org"}}
+    path = write_lines(tmp_path / "in.jsonl", [before, bought])
+
+    simulate([path], MODEL, tmp_path / "out")
+
+    changes = lines_of(tmp_path / "out", "stage-changes.jsonl")
+    assert [("email:ann@x.org", "entered", "visitor"), ("email:ann@x.org", "retracted", "visitor")] == [
+        (one["profile_id"], one["kind"], one["to_stage"]) for one in changes if one["profile_id"] != "c1"
+    ]
+    owned = [one for one in changes if one["profile_id"] == "c1"]
+    assert [(None, "visitor"), ("visitor", "buyer")] == [(one["from_stage"], one["to_stage"]) for one in owned[-2:]]
+    assert ["c1"] == [view["profile_id"] for view in lines_of(tmp_path / "out", "profiles.jsonl")]
+
+
+def test_an_operation_by_hand_counts_in_a_history_too(tmp_path):
+    seen = purchase("e1", 0) | {"identifiers": {"email": "ann@x.org"}}
+    undo = touchpoint("o1", JANUARY_1_MS + DAY_MS, channel="identity", type="unlink", customer_id="c1")
+    undo |= {"identifiers": {"email": "ann@x.org"}}
+    alone = touchpoint("e2", JANUARY_1_MS + 2 * DAY_MS, customer_id=None, identifiers={"email": "ann@x.org"})
+    path = write_lines(tmp_path / "in.jsonl", [seen, undo, alone])
+
+    result = simulate([path], MODEL, tmp_path / "out")
+
+    views = {view["profile_id"]: view["stage"] for view in lines_of(tmp_path / "out", "profiles.jsonl")}
+    assert {"c1": "buyer", "email:ann@x.org": "visitor"} == views
+    assert {} == result.dead_letters

@@ -131,7 +131,7 @@ def test_the_order_of_rules_is_behaviour() -> None:
 
 
 def test_the_fingerprint_is_the_same_on_every_machine() -> None:
-    expected = "4b0facc35cbad47069ed29562e504d4760344bb92c17a6d9f8a2e129b6989d8f"
+    expected = "09c060017f52dd27fad3b26f7ed8eff516c93275f7a56c1cbaae117ca62b762f"
 
     assert good_model().fingerprint == expected
 

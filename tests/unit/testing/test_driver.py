@@ -281,3 +281,32 @@ def test_the_segment_and_the_scores_are_in_the_profile() -> None:
 
     driver.advance(days=200)
     assert driver.profile("c1").segment == "lapsed"
+
+
+def test_what_an_address_did_before_its_owner_was_known_is_the_owners() -> None:
+    driver = JourneyDriver("six-stages", churn=None)
+    driver.touchpoint({"channel": "store", "type": "purchase", "identifiers": {"email": " Ann@X.org"}})
+    assert driver.profile("email:ann@x.org").stage == "purchase"
+
+    driver.touchpoint(
+        {"channel": "web", "type": "page_view", "identifiers": {"customer_id": "c1", "email": "ann@x.org"}}
+    )
+
+    assert driver.profile("c1").stage == "purchase"
+    assert ["purchase"] == [change.to_stage for change in driver.history("c1")]
+    assert [] == driver.history("email:ann@x.org")
+    with pytest.raises(KeyError):
+        driver.profile("email:ann@x.org")
+
+
+def test_an_operation_by_hand_undoes_a_link() -> None:
+    driver = JourneyDriver("six-stages", churn=None)
+    seen = {"customer_id": "c1", "email": "ann@x.org"}
+    driver.touchpoint({"channel": "web", "type": "page_view", "identifiers": seen})
+    driver.advance(minutes=1)
+    driver.touchpoint({"channel": "identity", "type": "unlink", "identifiers": seen})
+    driver.advance(minutes=1)
+
+    driver.touchpoint({"channel": "store", "type": "purchase", "identifiers": {"email": "ann@x.org"}})
+
+    assert ("awareness", "purchase") == (driver.profile("c1").stage, driver.profile("email:ann@x.org").stage)

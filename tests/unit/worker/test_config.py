@@ -159,4 +159,6 @@ def test_credentials_without_their_protocol_are_refused() -> None:
 def test_a_source_cannot_be_a_topic_that_the_worker_writes() -> None:
     (complaint,) = mistakes(environ={"JOURNEY_SOURCES": "journey.log"})
 
-    assert complaint.startswith("JOURNEY_SOURCES: found 'journey.log'; expected topics that are not written by")
+    assert complaint.startswith(
+        "JOURNEY_SOURCES: found 'journey.log'; expected topics that are not journey-stream's own"
+    )

@@ -48,6 +48,7 @@ def test_topics_for_history_keep_everything() -> None:
 
     assert {
         "web": "-1",
+        "journey.operations": "-1",
         "journey.log": "-1",
         "journey.state": None,
         "journey.stage-changes": "-1",
