@@ -150,16 +150,17 @@ class Links:
         return place == 0 or self._order[place - 1][2] != parent
 
     def observe(self, parent: str, hour: int, ranking: Ranking) -> bool:
-        """Add an observation. Tell whether it was new."""
+        """Add an observation. Tell whether it changed anything."""
+        known, shared_at = self.first.get(parent, NEVER), self.shared_at
         hours = self.observations.setdefault(parent, [])
         place = bisect_right(hours, hour)
         if place and hours[place - 1] == hour:
             return False
         hours.insert(place, hour)
-        self.first[parent] = min(hour, self.first.get(parent, hour))
+        self.first[parent] = min(hour, known)
         self._index(ranking)
-        kept = self.observations.get(parent)
-        return kept is not None and hour in kept
+        is_kept = parent in self.observations and hour in self.observations[parent]
+        return is_kept or self.shared_at != shared_at or self.first.get(parent, NEVER) != known
 
     def undo(self, parent: str, since: int, until: int, floor: int) -> bool:
         """People say: from `since` to `until` (ms) it was not `parent`. Tell whether that is news."""
@@ -236,16 +237,18 @@ class Links:
         ]
 
     def _index(self, ranking: Ranking) -> None:
-        """Put the observations in order, and drop what comes after the first link too many."""
+        """Put the observations in order, and drop what comes with the first link too many or later."""
         self.shared_at = self._blocked_at
         if len(self.first) > min(ranking.customers_max, ranking.parents_max):
             crowded = self._crowded(ranking)
             if crowded != NEVER:
-                self._cut(crowded, ranking)
+                self._close(crowded, ranking)
                 self.shared_at = min(self.shared_at, crowded * HOUR_MS)
         if self._blocked_at != NEVER:
             # What happened before may still follow an observation that came up to a look-back later.
-            self._cut((self._blocked_at + ranking.look_back_ms) // HOUR_MS, ranking)
+            last = (self._blocked_at + ranking.look_back_ms) // HOUR_MS
+            self._cut(last)
+            self.first = {parent: hour for parent, hour in self.first.items() if hour <= last}
         seen = self.observations.items()
         self._order = sorted([(hour * HOUR_MS, ranking.of(parent), parent) for parent, hours in seen for hour in hours])
 
@@ -259,17 +262,19 @@ class Links:
             found = min(found, customers[ranking.customers_max])
         return found
 
-    def _cut(self, hour: int, ranking: Ranking) -> None:
-        """Drop the observations after `hour`; of those who were first seen in it keep so many as the guard asks for."""
-        late = [parent for parent, first in self.first.items() if first > hour]
-        last = sorted([(ranking.of(parent), parent) for parent, first in self.first.items() if first == hour])
-        late += [parent for _, parent in last[: -1 - ranking.parents_max]]
-        for parent in late:
-            del self.first[parent]
-            self.observations.pop(parent, None)
-        for parent, hours in self.observations.items():
-            if hours[-1] > hour:
-                self.observations[parent] = hours[: bisect_right(hours, hour)]
+    def _close(self, crowded: int, ranking: Ranking) -> None:
+        """Keep the observations before the hour of the first link too many, and what proves that it was too many."""
+        seen = sorted([(hour, -ranking.of(parent), parent) for parent, hour in self.first.items() if hour <= crowded])
+        customers = [parent for _, rank, parent in seen if -rank == ranking.top]
+        kept = {parent for _, _, parent in seen[: ranking.parents_max + 1]}
+        kept.update(customers[: ranking.customers_max + 1])
+        self.first = {parent: hour for parent, hour in self.first.items() if parent in kept}
+        self._cut(crowded - 1)
+
+    def _cut(self, hour: int) -> None:
+        """Drop the observations after `hour`."""
+        before = {parent: hours[: bisect_right(hours, hour)] for parent, hours in self.observations.items()}
+        self.observations = {parent: hours for parent, hours in before.items() if hours}
 
     def _best_at(self, place: int, at: int) -> str:
         """Of the live observations of one hour, from `place` on, the one that identifies best."""

@@ -1,0 +1,83 @@
+"""Small cases of identity in which everything that may happen to a few identifiers happens at once."""
+
+from random import Random
+from typing import NamedTuple
+
+from journey_stream.engine.limits import Limits
+from journey_stream.events.times import HOUR_MS
+from journey_stream.journey.model import Identity
+from tests.support.identity_oracle import Arrived, Said, usable
+from tests.support.journeys import START
+
+RANKS = ("customer_id", "email", "device_id", "anonymous_id")
+_NOON = START // HOUR_MS * HOUR_MS
+
+Name = tuple[str, str]
+
+
+class Case(NamedTuple):
+    """Rules, bounds, and what arrives."""
+
+    identity: Identity
+    limits: Limits
+    arrived: list[Arrived]
+
+
+def draw_case(rng: Random) -> Case:
+    """A few touchpoints of a few identifiers, with operations by hand, repeats and contents that conflict."""
+    identity = Identity(
+        ranks=RANKS,
+        look_back_ms=rng.choice([0, 3, 10, 40]) * HOUR_MS,
+        customers_max=rng.choice([1, 1, 2, 3]),
+        parents_max=rng.choice([1, 2, 3, 50]),
+    )
+    limits = Limits(
+        lateness_ms=rng.choice([2, 10, 40]) * HOUR_MS,
+        allowance_ms=rng.choice([0, 1, 5]) * HOUR_MS,
+        skew_ms=rng.choice([0, HOUR_MS // 4]),
+    )
+    return Case(identity, limits, _arrivals(rng, limits, _said(rng, identity)))
+
+
+def _said(rng: Random, identity: Identity) -> list[Said]:
+    hours, grain = rng.choice([3, 12, 60, 200]), rng.choice([HOUR_MS, HOUR_MS // 2, HOUR_MS // 4, 1])
+    names = {
+        "customer_id": [f"c{number}" for number in range(rng.randint(1, 3))],
+        "email": ["x@example.org", "y@example.org"][: rng.randint(1, 2)],
+        "device_id": ["d1", "d2"][: rng.randint(1, 2)],
+        "anonymous_id": ["a1", "null"][: rng.randint(1, 2)],
+    }
+
+    def instant() -> int:
+        return _NOON + rng.randrange(hours * HOUR_MS // grain + 1) * grain
+
+    def touchpoint(event_id: str) -> Said:
+        chosen = [(kind, rng.choice(values)) for kind, values in names.items() if rng.random() < 0.5]
+        who = chosen if usable(identity, chosen) else [("device_id", "d1")]
+        return Said(event_id, instant(), "web", rng.choice(["view", "cart"]), tuple(who))
+
+    said = [touchpoint(f"e{number}") for number in range(rng.choice([rng.randint(2, 9), rng.randint(2, 9), 24]))]
+    if rng.random() < 0.3:  # one event_id for two things
+        one = rng.choice(said)
+        said.append(touchpoint(one.event_id)._replace(at=one.at + rng.choice([0, 0, grain, -grain])))
+    for number in range(rng.choice([0, 1, 1, 2, 3])):
+        high, low = sorted(rng.sample(range(len(RANKS)), 2))
+        kind = rng.choice(["unlink", "unlink", "unlink", "link", "block"])
+        pair = [(RANKS[low], names[RANKS[low]][0]), (RANKS[high], rng.choice(names[RANKS[high]]))]
+        at = instant()
+        since = None if rng.random() < 0.5 else min(instant(), at)
+        said.append(Said(f"o{number}", at, "identity", kind, tuple(pair[: 1 + (kind != "block")]), None, since))
+    return said
+
+
+def _arrivals(rng: Random, limits: Limits, said: list[Said]) -> list[Arrived]:
+    """Up to the bound late, one in four beyond it or from the future; some twice, and then not at the same time."""
+    arrived = []
+    for one in said:
+        late = rng.choice([0, rng.random(), 1]) * limits.lateness_ms
+        if one.channel != "identity":
+            late *= rng.choice([1, 1, 1, 1.2])
+            late -= limits.skew_ms if rng.random() < 0.05 else 0
+        times = [late, late * rng.random()] if rng.random() < 0.2 else [late]
+        arrived += [Arrived(one.at + int(each), one) for each in times]
+    return arrived
