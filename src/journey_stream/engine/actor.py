@@ -15,8 +15,9 @@ from journey_stream.engine.profile import Context, Packed, Profile, conflict
 from journey_stream.engine.timeline import mark_of
 from journey_stream.engine.touches import LONG_AGO, NEVER, Facts, Touch
 from journey_stream.events.decisions import Decision, Forward, IdentityChanged, ProfileChanged, ProfileGone, Rejected
+from journey_stream.events.erasures import Spans, common, covers, is_whole
 from journey_stream.events.reasons import Reason
-from journey_stream.events.records import Attach, Block, Deliver, Link, Message, Passed, Retract, Unlink
+from journey_stream.events.records import Attach, Block, Deliver, Erase, Link, Message, Passed, Retract, Unlink
 from journey_stream.events.times import HOUR_MS
 
 NOBODY: Final = ""
@@ -137,6 +138,7 @@ class Actor(Profile):
                 return self.undo(message, clock)
             if isinstance(message, Block):
                 return self.block(message, clock)
+            assert isinstance(message, Attach)
             return self.attach(message, clock)
         finally:
             publisher.cause = "touchpoint"
@@ -420,6 +422,85 @@ class Actor(Profile):
         if self.head.revision and not self.is_nobody():
             return [self.context.publisher.view(self, clock)]
         return ()
+
+    # --- erasure
+
+    def share_of(self, parent: str, spans: Spans) -> Spans:
+        """What goes of this identifier when `parent` is erased in `spans`: all of it if nobody else is linked to it."""
+        links = self.links()
+        if parent not in links.observations:
+            return ()
+        if is_whole(spans) and links.attached() <= {parent}:
+            return spans
+        return common(links.spans_of(parent, self._ranking.look_back_ms), spans)
+
+    def lose(self, parent: str, lost: Spans, until: int | None, clock: int) -> list[Decision]:
+        """Forget what was passed on to `parent` in `lost`; with `until` (ms) also the links up to then.
+
+        `parent` need not be told: it knows.
+        """
+        if not self.knows_links() or not self.links().names(parent):
+            return []
+        links, context = self.links(), self.context
+        attached, kept = links.attached(), list[tuple[Touch, str | None]]()
+        for touch, owner in self._owners():
+            if owner == parent and covers(lost, touch.at):
+                self.remove(touch)
+                context.publisher.counters.erased += 1
+            else:
+                kept.append((touch, owner))
+        links.displaced = [touch for touch in links.displaced if not covers(lost, touch.at)]
+        if until is not None:
+            links.lose(parent, until, self._ranking)
+        decisions = self._relinked(kept, attached, clock, clock)
+        if until is not None and parent in links.attached():
+            # Later observations stay, but the parent has forgotten all who were linked to it.
+            decisions.append(Forward(self._attach_anew(parent)))
+        passed_on = [
+            Erase(profile_id=child, at=lost[-1][1], parent=self.id, spans=list(lost)) for child in links.children
+        ]
+        return [*decisions, *map(Forward, passed_on if lost else [])]
+
+    def succeed(self, former: Profile, until: int, sender: str | None, clock: int) -> list[Decision]:
+        """Go on with what has come about after `until` (ms); `sender` is the parent that is erased, too."""
+        assert isinstance(former, Actor)
+        if not former.knows_links():
+            return super().succeed(former, until, sender, clock)
+        owners, children, attached = former._owners(), former.children(), former.links().attached()  # noqa: SLF001
+        links = former.links().successor(until, self._ranking)
+        if not links.is_empty:
+            self._links = links
+            self._keep_links()
+        for touch, old in owners:
+            if touch.at <= until:
+                self.context.publisher.counters.erased += 1
+                if old is not None and old != sender:
+                    self._retractions.append((touch, old))
+                continue
+            new = self._owner(touch.at) if self.head.routes else None
+            if old is not None and new != old:
+                self._retractions.append((touch, old))
+            if new == NOBODY:
+                continue
+            if new is None:
+                self._is_stale = True
+                self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+            elif new != old:
+                self._deliveries.append((touch, new))
+            self.changed = True
+            self.insert(touch)
+        decisions = list(self._settle(clock, moved=True))
+        now = links.attached()
+        decisions += [
+            Forward(Attach(profile_id=parent, at=clock, child=self.id, gone=True)) for parent in sorted(attached - now)
+        ]
+        if sender in now:
+            decisions.append(Forward(self._attach_anew(sender)))
+        decisions += [Forward(Erase(profile_id=child, at=until, parent=self.id)) for child in children]
+        return decisions
+
+    def _attach_anew(self, parent: str) -> Attach:
+        return Attach(profile_id=parent, at=self.links().observations[parent][-1] * HOUR_MS, child=self.id)
 
     def canonical_links(self, clock: int) -> list[object] | None:
         """What depends on nothing but the records of the log and the clock; nothing can be asked of the links then."""

@@ -11,6 +11,7 @@ import msgspec
 
 from journey_stream.engine.packing import encode
 from journey_stream.engine.touches import LONG_AGO, NEVER, Touch
+from journey_stream.events.erasures import Spans, united
 from journey_stream.events.times import HOUR_MS
 from journey_stream.journey.model import Identity
 
@@ -141,6 +142,40 @@ class Links:
                 found.add(parent)
         return found
 
+    def spans_of(self, parent: str, look_back_ms: int) -> Spans:
+        """When (ms) that which the identifier names belongs to `parent`."""
+        marks = {at for at, _, _ in self._order} | {at - look_back_ms for at, _, _ in self._order}
+        for said in self.unlinks.values():
+            for since, until, floor in said:
+                marks |= {since, until + 1, floor}
+        # Between two of these instants the answer is one and the same.
+        instants = sorted([at for at in marks if at < self.shared_at])
+        ends = [*instants[1:], self.shared_at][: len(instants)]
+        return united(
+            [(at, end - 1) for at, end in zip(instants, ends, strict=True) if self.route(at, look_back_ms) == parent]
+        )
+
+    def names(self, parent: str) -> bool:
+        """Whether anything is known of a higher identifier."""
+        return parent in self.observations or parent in self.first or parent in self.unlinks
+
+    def lose(self, parent: str, until: int, ranking: Ranking) -> None:
+        """Forget the observations of `parent` up to `until` (ms), and what people have said of both up to then."""
+        self._keep_later(parent, until)
+        self._index(ranking)
+
+    def successor(self, until: int, ranking: Ranking) -> "Links":
+        """What of this has come about after `until` (ms) alone."""
+        new = Links(None, ranking)
+        new.observations, new.first, new.unlinks = self.observations, self.first, self.unlinks
+        for parent in {*self.observations, *self.first, *self.unlinks}:
+            new._keep_later(parent, until)
+        new.displaced = [touch for touch in self.displaced if touch.at > until]
+        if self.is_blocked and self._blocked_at + ranking.reach_ms > until:
+            new._blocked_at = self._blocked_at
+        new._index(ranking)
+        return new
+
     def would_change(self, parent: str, hour: int) -> bool:
         """Whether one more observation could change where anything belongs."""
         if self.unlinks or not self._order:
@@ -235,6 +270,15 @@ class Links:
             self.more,
             displaced,
         ]
+
+    def _keep_later(self, parent: str, until: int) -> None:
+        hours = [hour for hour in self.observations.pop(parent, []) if hour * HOUR_MS > until]
+        self.first.pop(parent, None)
+        if hours:
+            self.observations[parent], self.first[parent] = hours, hours[0]
+        said = [one for one in self.unlinks.pop(parent, []) if one[1] > until]
+        if said:
+            self.unlinks[parent] = said
 
     def _index(self, ranking: Ranking) -> None:
         """Put the observations in order, and drop what comes with the first link too many or later."""

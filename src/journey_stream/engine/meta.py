@@ -13,7 +13,8 @@ class Meta(msgspec.Struct, array_like=True):
 
     `churn` is the fingerprint of the parameters of churn risk in use, empty for none, and the two fields after it name
     them. `generation` counts how often they have changed; `rescored_from` (ms) is the clock at the last change.
-    `on_since` is the generation with which churn risk was last switched on.
+    `on_since` is the generation with which churn risk was last switched on. `erasure_key` is the fingerprint of the key
+    by which erasures are known; empty as long as there are none.
     """
 
     format: int
@@ -27,6 +28,7 @@ class Meta(msgspec.Struct, array_like=True):
     generation: int = 0
     rescored_from: int = LONG_AGO
     on_since: int = 0
+    erasure_key: str = ""
 
 
 class _Format(msgspec.Struct, array_like=True):

@@ -8,7 +8,11 @@ keep than live objects, and nothing to the garbage collector.
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
+from typing import Final
 from zlib import crc32
+
+import msgspec
+from msgspec.structs import replace
 
 from journey_stream.churn.score import Scorer
 from journey_stream.engine.actor import Actor
@@ -22,15 +26,20 @@ from journey_stream.engine.predicates import facts_of
 from journey_stream.engine.profile import Context, Packed, Profile, at_rest, bytes_of, head_of
 from journey_stream.engine.publication import Counters
 from journey_stream.engine.touches import LONG_AGO, NEVER, Change
-from journey_stream.events.decisions import Decision, Rejected
+from journey_stream.events.decisions import Decision, Erased, Forward, Rejected
+from journey_stream.events.erasures import UNKEYED, ErasureKey, Erasures, Spans, common, covers, is_whole, united, whole
 from journey_stream.events.reasons import Reason
 from journey_stream.events.records import (
     AsOf,
+    Attach,
     Block,
     Content,
+    Deliver,
+    Erase,
     Link,
     Message,
     Record,
+    Retract,
     Tick,
     TouchpointRecord,
     Unlink,
@@ -57,11 +66,17 @@ class Partition:
     """State machine of one log partition: `apply` records, then `drain_state` what has to be stored.
 
     State is key-value records of bytes, so that a compacted topic can hold it. A head is stored as b"h" + profile id,
-    a part of a timeline as b"p" + number (4 bytes, big endian) + profile id, the partition's own state as b"m".
-    Churn risk is scored if there is a `scorer`.
+    a part of a timeline as b"p" + number (4 bytes, big endian) + profile id, the partition's own state as b"m", what is
+    erased of an identifier as b"e" + its name by `erasure_key`. Churn risk is scored if there is a `scorer`.
     """
 
-    def __init__(self, model: Model, limits: Limits | None = None, scorer: Scorer | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        limits: Limits | None = None,
+        scorer: Scorer | None = None,
+        erasure_key: ErasureKey = UNKEYED,
+    ) -> None:
         self.limits = limits or Limits()
         longest = max((stage.settle_ms for stage in model.stages), default=0)
         if longest > self.limits.lateness_ms:
@@ -87,6 +102,11 @@ class Partition:
         self.parameters_before: str | None = None
         # Only while a restore lasts: parts by number, until the heads say in which order they come.
         self._loose_parts: dict[str, dict[int, bytes]] = {}
+        self._erasures = Erasures(erasure_key)
+        # What the next drain has to store of erasures, and to delete of profiles that were stored before theirs.
+        self._new_erasures: set[bytes] = set()
+        self._gone: list[tuple[str, Packed]] = []
+        self._stored_erasure_key = ""
 
     @property
     def counters(self) -> Counters:
@@ -102,6 +122,8 @@ class Partition:
         """Decide what one record of the log changes. The decisions are to be published in this order."""
         if isinstance(record, TouchpointRecord):
             return list(self.touchpoint(record.profile_id, record.arrived_at, record.occurred_at, record))
+        if isinstance(record, Erase):
+            return self._erase(record)
         if not isinstance(record, (Tick, AsOf)):
             return self._hear(record)
         decisions = self.time(record.at)
@@ -123,6 +145,9 @@ class Partition:
             decisions = [Rejected(Reason.TOO_LATE, _too_late(occurred_at, arrived_at, self._lateness_ms))]
         elif -lateness > self._skew_ms:
             decisions = [Rejected(Reason.FROM_THE_FUTURE, _from_the_future(occurred_at, arrived_at))]
+        elif occurred_at <= self._erasures.latest and covers(self._erasures.of(profile_id), occurred_at):
+            self._counters.erased += 1
+            decisions = ()
         else:
             decisions = self._add(profile_id, arrived_at, occurred_at, content)
         if rescored:
@@ -142,14 +167,96 @@ class Partition:
         rejected = self._refused(message) if isinstance(message, (Link, Unlink, Block)) else None
         if rejected is not None:
             return [*decisions, rejected]
-        actor = self._profile(profile_id)
-        assert isinstance(actor, Actor)
-        decisions += actor.hear(message, clock)
-        due = actor.next_due()
-        if due < actor.head.armed:
-            actor.head.armed = due
-            self._arm(due, profile_id)
+        sifted: Message | None = message
+        first = message.touchpoints[0].at if isinstance(message, (Deliver, Retract)) else message.at
+        if first <= self._erasures.latest:
+            sifted, replies = self._sift(message)
+            decisions += replies
+        if sifted is not None:
+            actor = self._profile(profile_id)
+            assert isinstance(actor, Actor)
+            decisions += actor.hear(sifted, clock)
+            self._set_timer(actor)
         return decisions if clock < self._next_timer else [*decisions, *self._ring_timers(RESCORED_BY_TOUCHPOINT)]
+
+    def _erase(self, message: Erase) -> list[Decision]:
+        """Forget an identifier, or what of it was a higher one's that is erased. A repeat finds nothing to do."""
+        clock = self.clock = max(self.clock, message.arrived_at)
+        decisions = self._forgotten(message, clock)
+        return decisions if clock < self._next_timer else [*decisions, *self._ring_timers(RESCORED_BY_TOUCHPOINT)]
+
+    def _forgotten(self, message: Erase, clock: int) -> list[Decision]:
+        until, parent = message.at, message.parent
+        if until - message.arrived_at > self._skew_ms and parent is None:
+            return [Rejected(Reason.FROM_THE_FUTURE, _from_the_future(until, message.arrived_at))]
+        spans = whole(until) if message.spans is None else united(message.spans)
+        profile = self._profile(message.profile_id)
+        lost = spans
+        if parent is not None:
+            if not isinstance(profile, Actor):
+                return []
+            lost = profile.share_of(parent, spans)
+        known = self._erasures.of(message.profile_id)
+        publisher = self._context.publisher
+        publisher.cause = "erasure"
+        try:
+            if is_whole(lost):
+                if common(known, lost) == lost:
+                    return []
+                erased = self._remember(message.profile_id, lost)
+                successor = self._replace(profile)
+                decisions = [erased, *successor.succeed(profile, until, parent, clock)]
+                self._set_timer(successor)
+                return decisions
+            if parent is None or not isinstance(profile, Actor) or (not lost and not is_whole(spans)):
+                return []
+            told = profile.lose(parent, lost, until if is_whole(spans) else None, clock)
+            self._set_timer(profile)
+            return told if common(known, lost) == lost else [self._remember(message.profile_id, lost), *told]
+        finally:
+            publisher.cause = "touchpoint"
+
+    def _remember(self, profile_id: str, spans: Spans) -> Erased:
+        name = self._erasures.key.name_of(profile_id)
+        all_spans = self._erasures.add(name, spans)
+        self._new_erasures.add(name)
+        return Erased(profile_id, name, all_spans, is_whole(spans))
+
+    def _replace(self, profile: Profile) -> Profile:
+        """A new profile under the same id; the next drain deletes what is stored of this one."""
+        if profile.packed is not None:
+            self._gone.append((profile.id, profile.packed))
+            self.state_bytes -= bytes_of(profile.packed)
+        successor = self._make(profile.id, None)
+        self._profiles[profile.id] = successor
+        self._at_work[self._at_work.index(profile)] = successor
+        return successor
+
+    def _sift(self, message: Message) -> tuple[Message | None, list[Decision]]:
+        """What of a message is not erased. Who sends what is erased has not heard of it: he is told."""
+        spans = self._erasures.of(message.profile_id)
+        if not spans:
+            return message, []
+        if isinstance(message, (Deliver, Retract)):
+            kept = [one for one in message.touchpoints if not covers(spans, one.at)]
+            if len(kept) == len(message.touchpoints):
+                return message, []
+            sifted = replace(message, at=kept[-1].at, touchpoints=kept) if kept else None
+            if isinstance(message, Retract):
+                return sifted, []
+            self._counters.erased += len(message.touchpoints) - len(kept)
+            return sifted, [self._also(message.via, message.profile_id, spans)]
+        if isinstance(message, Attach) and not message.gone and covers(spans, message.at):
+            return (None if is_whole(spans) else message), [self._also(message.child, message.profile_id, spans)]
+        if isinstance(message, (Link, Unlink, Block)) and is_whole(spans) and message.at <= spans[0][1]:
+            self._counters.erased += 1
+            return None, []
+        return message, []
+
+    def _also(self, child: str, parent: str, spans: Spans) -> Forward:
+        if is_whole(spans):
+            return Forward(Erase(profile_id=child, at=spans[0][1], parent=parent))
+        return Forward(Erase(profile_id=child, at=spans[-1][1], parent=parent, spans=list(spans)))
 
     def _refused(self, message: Link | Unlink | Block) -> Rejected | None:
         """Links are admitted like the touchpoints that show them."""
@@ -179,6 +286,8 @@ class Partition:
     def drain_state(self) -> list[tuple[bytes, bytes | None]]:
         """The state records that changed since the last call; None deletes a key."""
         records: list[tuple[bytes, bytes | None]] = []
+        if self._new_erasures or self._gone:
+            self._drain_erasures(records)
         for profile in self._at_work:
             if profile.changed:
                 self._profiles[profile.id] = self._pack(profile, records)
@@ -192,6 +301,17 @@ class Partition:
             self._stored_clock = self.clock
             records.append((_META_KEY, self._meta()))
         return records
+
+    def _drain_erasures(self, records: list[tuple[bytes, bytes | None]]) -> None:
+        for profile_id, packed in self._gone:
+            key = profile_id.encode()
+            records.append((b"h" + key, None))
+            records += [(_part_key(key, number), None) for number in _parts_of(packed)]
+        self._gone.clear()
+        spans = dict(self._erasures.items())
+        records += [(b"e" + name, encode(spans[name])) for name in sorted(self._new_erasures)]
+        self._new_erasures.clear()
+        self._stored_clock = LONG_AGO  # so that the key is stored with them, although time may not have moved
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take over one state record; of several for one key the last counts. Raises StateMismatch."""
@@ -207,6 +327,8 @@ class Partition:
             parts.pop(number, None)
             if value is not None:
                 parts[number] = value
+        elif kind == b"e" and value is not None:
+            self._erasures.add(key[1:], _decode_spans(value))
         elif key == _META_KEY and value is not None:
             self._restore_meta(value)
 
@@ -218,6 +340,12 @@ class Partition:
             self.state_bytes += bytes_of(packed)
             self._profiles[profile_id] = packed
         self._loose_parts.clear()
+        if self._erasures and self._stored_erasure_key != self._erasures.key.fingerprint:
+            raise StateMismatch(
+                "the state remembers erasures by another key than the one given, so it would let erased people in "
+                "again; give it the key that it had (erasure_key_file, JOURNEY_ERASURE_KEY; without either, the "
+                "application_id is the key)"
+            )
         self._set_timers()
 
     def snapshot(self) -> Iterator[tuple[bytes, bytes]]:
@@ -233,6 +361,8 @@ class Partition:
                         yield _part_key(key, number), one
                 for number, part in zip(decode_row(head)[-1], parts, strict=True):
                     yield _part_key(key, number), part
+        for name, spans in self._erasures.items():
+            yield b"e" + name, encode(spans)
         yield _META_KEY, self._meta()
 
     def canonical(self) -> Iterator[tuple[str, bytes]]:
@@ -294,6 +424,12 @@ class Partition:
             head.armed = due
             self._arm(due, profile_id)
         return decisions
+
+    def _set_timer(self, profile: Profile) -> None:
+        due = profile.next_due()
+        if due < profile.head.armed:
+            profile.head.armed = due
+            self._arm(due, profile.id)
 
     def _ring_timers(self, rescored_most: int) -> list[Decision]:
         decisions: list[Decision] = []
@@ -417,6 +553,7 @@ class Partition:
             meta.churn_name, meta.churn_version = scorer.parameters.name, scorer.parameters.version
         meta.generation, meta.rescored_from = self._context.generation, self._rescored_from
         meta.on_since = self._context.on_since
+        meta.erasure_key = self._erasures.key.fingerprint if self._erasures else ""
         return encode(meta)
 
     def _restore_meta(self, value: bytes) -> None:
@@ -432,6 +569,7 @@ class Partition:
             )
         self.clock = self._stored_clock = meta.clock
         self.parameters_before = None
+        self._stored_erasure_key = meta.erasure_key
         self._context.generation, self._rescored_from = meta.generation, meta.rescored_from
         self._context.on_since = meta.on_since
         scorer = self.plan.scorer
@@ -447,6 +585,18 @@ class Partition:
 
 def _part_key(key: bytes, number: int) -> bytes:
     return b"p" + number.to_bytes(4, "big") + key
+
+
+def _parts_of(packed: Packed) -> list[int]:
+    """The numbers of all parts that are stored of a profile, besides its head."""
+    if isinstance(packed, bytes):
+        return []
+    head, _, checkpoint, _, risk, links = packed
+    special = ((CHECKPOINT, checkpoint), (RISK, risk), (LINKS, links))
+    return [*decode_row(head)[-1], *[number for number, one in special if one is not None]]
+
+
+_decode_spans: Final = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
 
 
 def _spread(profile_id: str) -> int:

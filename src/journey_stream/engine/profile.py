@@ -348,6 +348,19 @@ class Profile(Timeline):
         displaced = Rejected(Reason.CONFLICTING_DUPLICATE, conflict(touch, held), describe(held))
         return [displaced, *self._refold(clock, touch, held)]
 
+    def succeed(self, former: "Profile", until: int, sender: str | None, clock: int) -> list[Decision]:
+        """Go on with what has come about after `until` (ms), where everything before is erased."""
+        del sender
+        risk, counters = False, self.context.publisher.counters
+        for touch in former.touches():
+            if touch.at <= until:
+                counters.erased += 1
+                continue
+            self.changed = True
+            self.insert(touch)
+            risk = risk or self.concerns_risk(touch)
+        return list(self.refold(clock, risk=risk)) if self.changed else []
+
     def _refold(self, clock: int, came: Touch, went: Touch | None) -> Sequence[Decision]:
         return self.refold(clock, risk=self.concerns_risk(came) or (went is not None and self.concerns_risk(went)))
 

@@ -57,6 +57,8 @@ class Counters:
     overflows: int = 0
     shared: int = 0
     """Touchpoints that belong to nobody, because their identifier is shared."""
+    erased: int = 0
+    """Touchpoints that were forgotten, or not even taken in, because their identifier is erased."""
 
 
 class Publisher:

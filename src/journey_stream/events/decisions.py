@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from journey_stream.events.erasures import Spans
 from journey_stream.events.reasons import Reason
 from journey_stream.events.records import Message
 
@@ -133,6 +134,18 @@ class IdentityChanged(NamedTuple):
     merged_into: str | None
 
 
+class Erased(NamedTuple):
+    """What an identifier did in `spans` is forgotten. `name` is how journey.erasures calls the identifier.
+
+    If it is erased itself, `is_whole`, null values are to follow on all that was published of it.
+    """
+
+    profile_id: str
+    name: bytes
+    spans: Spans
+    is_whole: bool
+
+
 class Rejected(NamedTuple):
     """The touchpoint just applied cannot be used; or, if `displaced` is given, one that was used before no longer is.
 
@@ -150,4 +163,4 @@ class Forward(NamedTuple):
     message: Message
 
 
-Decision = StageChanged | RiskChanged | ProfileChanged | ProfileGone | IdentityChanged | Forward | Rejected
+Decision = StageChanged | RiskChanged | ProfileChanged | ProfileGone | IdentityChanged | Erased | Forward | Rejected

@@ -16,6 +16,7 @@ from journey_stream.events.records import (
     Block,
     Content,
     Deliver,
+    Erase,
     Link,
     Message,
     Passed,
@@ -37,6 +38,7 @@ __all__ = [
     "Block",
     "Content",
     "Deliver",
+    "Erase",
     "Link",
     "Message",
     "Passed",
@@ -140,7 +142,7 @@ def decode(key: bytes | None, timestamp_ms: int, value: bytes | None) -> Record 
     return Unreadable(f"kind {envelope.kind!r} with{'' if key else 'out'} a key; expected one of {_KINDS}")
 
 
-_MESSAGES: Final = frozenset({"link", "unlink", "block", "deliver", "retract", "attach"})
+_MESSAGES: Final = frozenset({"link", "unlink", "block", "deliver", "retract", "attach", "erase"})
 _KINDS: Final = ", ".join(["touchpoint", "tick", "as_of", *sorted(_MESSAGES)])
 
 

@@ -135,7 +135,25 @@ class Attach(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind",
     gone: bool = False
 
 
-Message = Link | Unlink | Block | Deliver | Retract | Attach
+class Erase(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="erase"):
+    """An operation by hand: what the identifier `profile_id` did up to `at` (ms) is to be forgotten.
+
+    With `parent`, a task says that the higher identifier `parent` is erased, and the identifier loses what was that
+    one's: all, if it is linked to nobody else. `spans` (from, to; ms) are those in which `parent` is erased; None for
+    all up to `at`.
+    """
+
+    profile_id: str = ""
+    arrived_at: int = 0
+    at: Instant
+    event_id: str = ""
+    parent: str | None = None
+    spans: list[tuple[Instant, Instant]] | None = None
+    by: str = ""
+    why: str = ""
+
+
+Message = Link | Unlink | Block | Deliver | Retract | Attach | Erase
 """What is said of identifiers: by routers, by people, and by tasks to one another.
 
 `profile_id` is the record's key and `arrived_at` its timestamp: neither is written into the value.
