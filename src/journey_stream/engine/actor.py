@@ -472,23 +472,12 @@ class Actor(Profile):
             self._links = links
             self._keep_links()
         for touch, old in owners:
-            if touch.at <= until:
-                self.context.publisher.counters.erased += 1
-                if old is not None and old != sender:
-                    self._retractions.append((touch, old))
+            if touch.at > until:
+                self._take_over(touch, old)
                 continue
-            new = self._owner(touch.at) if self.head.routes else None
-            if old is not None and new != old:
+            self.context.publisher.counters.erased += 1
+            if old is not None and old != sender:
                 self._retractions.append((touch, old))
-            if new == NOBODY:
-                continue
-            if new is None:
-                self._is_stale = True
-                self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
-            elif new != old:
-                self._deliveries.append((touch, new))
-            self.changed = True
-            self.insert(touch)
         decisions = list(self._settle(clock, moved=True))
         now = links.attached()
         decisions += [
@@ -498,6 +487,21 @@ class Actor(Profile):
             decisions.append(Forward(self._attach_anew(sender)))
         decisions += [Forward(Erase(profile_id=child, at=until, parent=self.id)) for child in children]
         return decisions
+
+    def _take_over(self, touch: Touch, old: str | None) -> None:
+        """Go on holding a touchpoint that belonged to `old`."""
+        new = self._owner(touch.at) if self.head.routes else None
+        if old is not None and new != old:
+            self._retractions.append((touch, old))
+        if new == NOBODY:
+            return
+        if new is None:
+            self._is_stale = True
+            self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+        elif new != old:
+            self._deliveries.append((touch, new))
+        self.changed = True
+        self.insert(touch)
 
     def _attach_anew(self, parent: str) -> Attach:
         return Attach(profile_id=parent, at=self.links().observations[parent][-1] * HOUR_MS, child=self.id)

@@ -82,7 +82,13 @@ class Erasures:
         """Whether a touchpoint at `at` (ms) is not to be: its owner is erased then, or another identifier wholly."""
         if at > self.latest:
             return False
-        return covers(self.of(owner), at) or any(is_whole(spans := self.of(one)) and at <= spans[0][1] for one in lower)
+        return covers(self.of(owner), at) or self.drops_any(at, lower)
+
+    def drops_any(self, at: int, ids: Iterable[str]) -> bool:
+        """Whether one of these identifiers is erased at `at` (ms), itself and not just in part."""
+        if at > self.latest:
+            return False
+        return any(is_whole(spans := self.of(one)) and at <= spans[0][1] for one in ids)
 
 
 def whole(until: int) -> Spans:

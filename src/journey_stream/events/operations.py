@@ -13,12 +13,12 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from journey_stream.events.identifiers import Policy
 from journey_stream.events.reasons import Reason
-from journey_stream.events.records import Block, Link, Unlink
+from journey_stream.events.records import Block, Erase, Link, Unlink
 from journey_stream.events.times import MS_MAX, MS_MIN, to_ms
 from journey_stream.events.touchpoint import Touchpoint
 
 CHANNEL: Final = "identity"
-TYPES: Final = ("link", "unlink", "block")
+TYPES: Final = ("link", "unlink", "block", "erase")
 
 WHO_LENGTH_MAX: Final = 256
 WHY_LENGTH_MAX: Final = 1_000
@@ -34,12 +34,12 @@ _read_instant = TypeAdapter(AwareDatetime).validate_python
 class Operation(NamedTuple):
     """A valid operation, as the log says it. `occurred_at` (ms) is when it was decided."""
 
-    message: Link | Unlink | Block
+    message: Link | Unlink | Block | Erase
     occurred_at: int
 
     @property
     def kind(self) -> str:
-        """`link`, `unlink` or `block`."""
+        """`link`, `unlink`, `block` or `erase`."""
         return type(self.message).__name__.lower()
 
     @property
@@ -62,7 +62,7 @@ def read_operation(touchpoint: Touchpoint, occurred_at: int, policy: Policy) -> 
     kind = touchpoint.type
     if kind not in TYPES:
         raise Misfit(Reason.INVALID_TOUCHPOINT, f"type: on the channel {CHANNEL} expected {', '.join(TYPES)}")
-    if not policy.links:
+    if not policy.links and kind != "erase":
         raise Misfit(Reason.UNSUPPORTED_ALIAS, "the journey model has `identity: off`, so nothing is linked or blocked")
     by = _text(touchpoint, "who", WHO_LENGTH_MAX)
     why = _text(touchpoint, "why", WHY_LENGTH_MAX)
@@ -72,9 +72,11 @@ def read_operation(touchpoint: Touchpoint, occurred_at: int, policy: Policy) -> 
         raise Misfit(Reason.MISSING_IDENTIFIER, "identifiers: none of them is of a known type and names somebody")
     ids = [policy.profile_id(name, value) for name, value in named.items()]
     event_id = touchpoint.event_id
-    if kind == "block":
+    if kind in {"block", "erase"}:
         if len(touchpoint.identifiers) > 1:
-            raise Misfit(Reason.UNSUPPORTED_ALIAS, "identifiers: block takes one; send one operation for each")
+            raise Misfit(Reason.UNSUPPORTED_ALIAS, f"identifiers: {kind} takes one; send one operation for each")
+        if kind == "erase":
+            return Operation(Erase(profile_id=ids[0], at=occurred_at, event_id=event_id, by=by, why=why), occurred_at)
         return Operation(Block(profile_id=ids[0], at=occurred_at, event_id=event_id, by=by, why=why), occurred_at)
     if len(touchpoint.identifiers) != 2:
         many = (

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import (
     Decision,
+    Erased,
     Forward,
     IdentityChanged,
     ProfileChanged,
@@ -22,6 +23,7 @@ from journey_stream.events.log import (
     Attach,
     Block,
     Deliver,
+    Erase,
     Link,
     Message,
     Retract,
@@ -73,6 +75,15 @@ class CausedIdentity(NamedTuple):
     record: LogRecord
 
 
+class Forgotten(NamedTuple):
+    """An erasure, and how many changes, risks and identities of its batch come before it."""
+
+    erased: Erased
+    changes: int
+    risks: int
+    identities: int
+
+
 class Forwarded(NamedTuple):
     """What a task says of another identifier, and the log record that was applied when it came about."""
 
@@ -86,7 +97,8 @@ class Batch(NamedTuple):
     `forwards` are to be appended to the log, in this order. `views` holds the last view per profile, None for one that
     is gone. `changelog` holds the state records to store, None to delete a key. `next_offset` is the position after the
     batch and `clock` (ms) the time there. `oldest_at` is when the oldest touchpoint of the batch happened (ms); None
-    without any. `shared` counts the touchpoints that were left out because they lay on a shared identifier.
+    without any. `shared` counts the touchpoints that were left out because they lay on a shared identifier. `forgotten`
+    are the erasures in their order, and `erased` counts the touchpoints that were dropped for one.
     """
 
     changes: list[Caused]
@@ -101,6 +113,8 @@ class Batch(NamedTuple):
     oldest_at: int | None
     records_by_kind: dict[str, int]
     shared: int
+    forgotten: Sequence[Forgotten] = ()
+    erased: int = 0
 
 
 def kind_of(message: Message) -> str:
@@ -111,7 +125,9 @@ def kind_of(message: Message) -> str:
 class _Open:
     """A batch in the making."""
 
-    __slots__ = ("changes", "dead_letters", "forwards", "identities", "kinds", "oldest_at", "risks", "views")
+    __slots__ = (
+        *("changes", "dead_letters", "forgotten", "forwards", "identities", "kinds", "oldest_at", "risks", "views"),
+    )
 
     def __init__(self) -> None:
         self.changes: list[Caused] = []
@@ -120,8 +136,15 @@ class _Open:
         self.forwards: list[Forwarded] = []
         self.views: dict[str, ProfileChanged | None] = {}
         self.dead_letters: list[DeadLetter] = []
+        self.forgotten: list[Forgotten] = []
         self.kinds = dict.fromkeys(("touchpoint", "unreadable", *_KINDS.values()), 0)
         self.oldest_at: int | None = None
+
+    def forget(self, erased: Erased) -> None:
+        """Note an erasure, and where among the messages it comes."""
+        if erased.is_whole:
+            self.views[erased.profile_id] = None
+        self.forgotten.append(Forgotten(erased, len(self.changes), len(self.risks), len(self.identities)))
 
 
 class Processor:
@@ -137,6 +160,7 @@ class Processor:
         self._partition = partition
         self._open = _Open()
         self._shared = engine.counters.shared
+        self._erased = engine.counters.erased
 
     def process(self, records: Iterable[LogRecord]) -> Batch:
         """`apply` and `finish`."""
@@ -205,6 +229,8 @@ class Processor:
                 batch.identities.append(CausedIdentity(decision, record))
             elif isinstance(decision, ProfileGone):
                 batch.views[decision.profile_id] = None
+            elif isinstance(decision, Erased):
+                batch.forget(decision)
             elif isinstance(decision, Rejected):
                 batch.dead_letters.append(self._rejected(record, decision))
 
@@ -212,6 +238,7 @@ class Processor:
         """What all that was applied since the last batch brought about."""
         done, self._open = self._open, _Open()
         shared_before, self._shared = self._shared, self.engine.counters.shared
+        erased_before, self._erased = self._erased, self.engine.counters.erased
         return Batch(
             done.changes,
             done.risks,
@@ -225,6 +252,8 @@ class Processor:
             done.oldest_at,
             done.kinds,
             self._shared - shared_before,
+            done.forgotten,
+            self._erased - erased_before,
         )
 
     def _unreadable(self, record: LogRecord, found: Unreadable) -> DeadLetter:
@@ -268,4 +297,5 @@ _KINDS: dict[type, str] = {
     Deliver: "deliver",
     Retract: "retract",
     Attach: "attach",
+    Erase: "erase",
 }

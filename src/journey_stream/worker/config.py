@@ -35,6 +35,7 @@ class TopicNames(NamedTuple):
     churn_risk: str
     identity_changes: str
     profiles: str
+    erasures: str
     dead_letters: str
 
 
@@ -72,6 +73,10 @@ class Settings(BaseModel):
     pseudonym_key: SecretStr | None = None
     drop_properties: Annotated[tuple[str, ...], BeforeValidator(names_of("properties"))] = ()
 
+    erasure_key_file: Path | None = None
+    erasure_key: Annotated[SecretStr, Field(min_length=1)] | None = None
+    erasures_topic: Annotated[str, BeforeValidator(topic_name)] | None = None
+
     batch_records_max: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
     record_bytes_max: Annotated[int, Field(ge=10_000, le=100_000_000)] = 1_048_576
     dead_letter_bytes_max: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 16_777_216
@@ -97,14 +102,17 @@ class Settings(BaseModel):
 
     @property
     def topics(self) -> TopicNames:
+        prefix = self.topic_prefix
         return TopicNames(
-            *(
-                self.topic_prefix + name
-                for name in (
-                    *("operations", "log", "state", "stage-changes", "churn-risk", "identity-changes", "profiles"),
-                    "dead-letters",
-                )
-            )
+            operations=f"{prefix}operations",
+            log=f"{prefix}log",
+            state=f"{prefix}state",
+            stage_changes=f"{prefix}stage-changes",
+            churn_risk=f"{prefix}churn-risk",
+            identity_changes=f"{prefix}identity-changes",
+            profiles=f"{prefix}profiles",
+            erasures=self.erasures_topic or f"{prefix}erasures",
+            dead_letters=f"{prefix}dead-letters",
         )
 
     @property
@@ -185,6 +193,16 @@ class Settings(BaseModel):
                 "drop_properties",
                 self.drop_properties and not self.pseudonymise,
                 "the setting pseudonymise beside it: properties are dropped where touchpoints are rewritten",
+            ),
+            (
+                "erasure_key",
+                self.erasure_key and self.erasure_key_file,
+                "one of erasure_key and erasure_key_file",
+            ),
+            (
+                "erasures_topic",
+                self.topics.erasures in {*self.sources, *self.topics[:-2], self.topics.dead_letters},
+                "a topic of its own",
             ),
             ("ssl_keyfile", self.ssl_certfile and not self.ssl_keyfile, "the private key of ssl_certfile"),
         ):

@@ -25,9 +25,9 @@ DEFAULT_FILE = Path("journey.yaml")
 
 NAMES = {field.alias or name: name for name, field in Settings.model_fields.items()}
 DURATIONS = frozenset(written for written, name in NAMES.items() if written != name)
-SECRETS = frozenset({"sasl_password", "pseudonym_key"})
+SECRETS = frozenset({"sasl_password", "pseudonym_key", "erasure_key"})
 # A path in the file is meant from where the file is; elsewhere, from where the command runs.
-PATHS = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "pseudonym_key_file"})
+PATHS = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "pseudonym_key_file", "erasure_key_file"})
 
 # Variables that carry our prefix by chance (a Kubernetes service named `journey` brings JOURNEY_PORT=tcp://…), or that
 # speak to our tests.

@@ -99,6 +99,15 @@ class Metrics:
             "Touchpoints left out because their identifier is shared by too many customers.",
             registry=registry,
         )
+        self.erased_identifiers = Counter(
+            "journey_erased_identifiers", "Identifiers whose state and outputs were erased.", registry=registry
+        )
+        self.erased_touchpoints = Counter(
+            "journey_erased_touchpoints",
+            "Touchpoints forgotten, or not taken in, because their identifier is erased.",
+            ["stage"],
+            registry=registry,
+        )
         self.to_rescore = Gauge(
             "journey_rescoring_profiles",
             "Profiles that wait for their first score with new parameters of churn risk.",

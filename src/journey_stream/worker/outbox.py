@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from journey_stream.events.decisions import ProfileChanged, StageChanged
+from journey_stream.events.erasures import ErasureKey, encode_erasure
 from journey_stream.events.log import Deliver, Retract, Source, encode_message, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.events.wire import (
@@ -25,10 +26,20 @@ from journey_stream.events.wire import (
     risk_change_headers,
     stage_change_headers,
 )
-from journey_stream.worker.batch import Batch, Caused, CausedIdentity, CausedRisk, Forwarded, LogRecord, kind_of
+from journey_stream.worker.batch import (
+    Batch,
+    Caused,
+    CausedIdentity,
+    CausedRisk,
+    Forgotten,
+    Forwarded,
+    LogRecord,
+    kind_of,
+)
 from journey_stream.worker.changelog import KEY, Position, encode_position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
+from journey_stream.worker.erasure_key import ERASURES_PARTITION, erasure_key_of, erasure_record_key
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.murmur import partition_for
 
@@ -70,7 +81,8 @@ def message_bytes(message: Message) -> int:
 class Outbox:
     """Turns the batches of one task into messages."""
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(self, settings: Settings, partition: int, erasure_key: ErasureKey | None = None) -> None:
+        self._erasure_key = erasure_key or erasure_key_of(settings)
         self._topics = settings.topics
         self._partitions = settings.partitions
         self._partition = partition
@@ -81,20 +93,23 @@ class Outbox:
     def messages(self, batch: Batch) -> dict[Place, Sequence[Row]]:
         """Messages per topic and partition, in order. The position record is always among them.
 
-        All go to the task's own partition but what it forwards: that goes where the log has the key. Adds to the batch
-        the dead letters of outputs that are too large.
+        All go to the task's own partition but what it forwards, which goes where the log has the key, and erasures,
+        which have one partition. Adds to the batch the dead letters of outputs that are too large.
         """
         letters = batch.dead_letters
         changes = [self._stage_change(caused, letters) for caused in batch.changes]
         forwards = self._forwards(batch.forwards, letters) if batch.forwards else {}
+        risks = [self._risk_change(caused) for caused in batch.risks]
+        identities = [self._identity_change(caused) for caused in batch.identities]
+        erasures = self._forget(batch.forgotten, changes, risks, identities) if batch.forgotten else {}
         views = [_view(id_, view) for id_, view in batch.views.items()]
         position = Position(batch.next_offset, batch.clock, self._partitions)
         state = self._state(batch.changelog)
         state.append(Message(KEY, encode_position(position)))
         found: dict[str, Sequence[Row]] = {
             self._topics.stage_changes: changes,
-            self._topics.churn_risk: [self._risk_change(caused) for caused in batch.risks],
-            self._topics.identity_changes: [self._identity_change(caused) for caused in batch.identities],
+            self._topics.churn_risk: risks,
+            self._topics.identity_changes: identities,
             self._topics.profiles: views,
             self._topics.dead_letters: [dead_letter_message(letter, self._letter_bytes_max) for letter in letters],
             self._topics.state: state,
@@ -102,7 +117,27 @@ class Outbox:
         own: dict[Place, Sequence[Row]] = {
             (topic, self._partition): messages for topic, messages in found.items() if messages
         }
-        return own | forwards
+        return own | forwards | erasures
+
+    def _forget(
+        self,
+        forgotten: Sequence[Forgotten],
+        changes: list[Message],
+        risks: list[Message],
+        identities: list[Message],
+    ) -> dict[Place, Sequence[Row]]:
+        """Put null values into what is published, each where its erasure came; returns the records of erasures."""
+        # From the last one on, so that the places of the others stay what they are.
+        for erased, *places in reversed(forgotten):
+            if erased.is_whole:
+                null = Message(erased.profile_id.encode(), None)
+                for messages, place in zip((changes, risks, identities), places, strict=True):
+                    messages.insert(place, null)
+        rows = [
+            Message(erasure_record_key(erased.name), encode_erasure(self._erasure_key, erased.spans))
+            for erased, *_ in forgotten
+        ]
+        return {(self._topics.erasures, ERASURES_PARTITION): rows}
 
     def _state(self, changelog: StateRecords) -> list[Row]:
         rows: list[Row] = []

@@ -25,6 +25,8 @@ from journey_stream.worker.clients import (
     idempotent_producer,
 )
 from journey_stream.worker.config import Settings, TopicNames
+from journey_stream.worker.erasure_feed import ErasureFeed
+from journey_stream.worker.erasure_key import erasure_key_of
 from journey_stream.worker.errors import PERMISSION_ERRORS, WorkerError, not_permitted
 from journey_stream.worker.fencing import send_batches
 from journey_stream.worker.lives import Pauses, live_until, settle
@@ -113,27 +115,44 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _live(self) -> None:
         producer = idempotent_producer(self._settings)
         consumer = group_consumer(self._settings, self._settings.router_group, value_deserializer=PACKED)
+        feed = ErasureFeed(self._settings, erasure_key_of(self._settings))
+        following: asyncio.Task[None] | None = None
         try:
             await producer.start()
             letter_partitions = len(await producer.partitions_for(self._settings.topics.dead_letters))
             # It remembers what it has written, so it must not outlive a write that failed.
-            routing = Routing(self._settings, letter_partitions, self._policy)
+            # Who is erased has to be known before the first record of a source, or a replay brings them back.
+            await feed.open()
+            following = asyncio.create_task(feed.follow())
+            routing = Routing(self._settings, letter_partitions, self._policy, feed.erasures)
             consumer.subscribe(list(self._settings.inputs), listener=self)
             await consumer.start()
             self._consumer = consumer
-            await self._work(consumer, producer, routing)
+            await self._work(consumer, producer, routing, following)
             await close_producer(producer)
         finally:
             self._consumer = None
             self._progress = Progress()
             await close_consumer(consumer)
             await abandon_producer(producer)
+            if following is not None:
+                following.cancel()
+                await asyncio.wait({following})
+            await feed.close()
 
-    async def _work(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, routing: Routing) -> None:
+    async def _work(
+        self,
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        routing: Routing,
+        following: asyncio.Task[None],
+    ) -> None:
         """Fetch and route while the slice before is being acknowledged."""
         writing: asyncio.Task[None] | None = None
         try:
             while not self._stopping.is_set():
+                if following.done():
+                    following.result()
                 await self._fetch(consumer)
                 while not self._stopping.is_set() and (slice_ := await self._route(producer, routing)):
                     if writing is not None:
@@ -233,6 +252,9 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             metrics.records_in.labels(topic, "admitted").inc(count)
         for kind, count in routed.written.items():
             metrics.records_out.labels(topics.log, kind).inc(count)
+        for topic, count in routed.erased.items():
+            metrics.records_in.labels(topic, "erased").inc(count)
+            metrics.erased_touchpoints.labels("router").inc(count)
         for (topic, reason), count in routed.refused.items():
             metrics.records_in.labels(topic, "refused").inc(count)
             metrics.records_out.labels(topics.dead_letters, "dead_letter").inc(count)

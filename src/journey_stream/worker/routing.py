@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from journey_stream.events.admission import Admitted, Refused, read_touchpoint
+from journey_stream.events.erasures import UNKEYED, Erasures
 from journey_stream.events.identifiers import DEFAULT, Policy
-from journey_stream.events.log import Source, encode_from, encode_message, links_of, source_of
+from journey_stream.events.log import Block, Erase, Source, encode_from, encode_message, links_of, source_of
 from journey_stream.events.operations import Operation
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.config import Settings
@@ -42,7 +43,7 @@ class SourceRecord(Protocol):
 class Routed(NamedTuple):
     """Messages per partition of the log, messages per partition of the dead letters, and what was counted.
 
-    `written` counts the records of the log by their kind.
+    `written` counts the records of the log by their kind, `erased` those of a source that are erased.
     """
 
     log: dict[int, list[Row]]
@@ -50,20 +51,29 @@ class Routed(NamedTuple):
     admitted: Counter[str]
     refused: Counter[tuple[str, Reason]]
     written: Counter[str]
+    erased: Counter[str]
 
     @classmethod
     def none(cls) -> "Routed":
         """Nothing yet."""
-        return cls(defaultdict(list), defaultdict(list), Counter(), Counter(), Counter())
+        return cls(defaultdict(list), defaultdict(list), Counter(), Counter(), Counter(), Counter())
 
 
 class Routing:
     """A record always goes the same way; only which links were written lately is remembered, for one life of a router.
 
-    `policy` says who is who: by default the usual identifiers, of which nothing links one to another.
+    `policy` says who is who: by default the usual identifiers, of which nothing links one to another. What is in
+    `erasures` when its turn comes goes nowhere.
     """
 
-    def __init__(self, settings: Settings, dead_letter_partitions: int, policy: Policy = DEFAULT) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        dead_letter_partitions: int,
+        policy: Policy = DEFAULT,
+        erasures: Erasures | None = None,
+    ) -> None:
+        self._erasures = Erasures(UNKEYED) if erasures is None else erasures
         self._partitions = settings.partitions
         self._dead_letter_partitions = dead_letter_partitions
         self._bytes_max = settings.record_bytes_max
@@ -81,6 +91,7 @@ class Routing:
         log, others = routed.log, 0
         partitions = self._partitions
         policy, keeps_originals = self._policy, self._keeps_originals
+        erasures = self._erasures
         source = self._sources.get((topic, partition))
         if source is None:
             source = self._sources[topic, partition] = source_of(topic, partition)
@@ -91,6 +102,12 @@ class Routing:
             if not 0 <= timestamp <= now_ms:
                 timestamp = now_ms
             if isinstance(found, Admitted):
+                if found.occurred_at <= erasures.latest and erasures.drops(
+                    found.occurred_at, found.profile_id, found.lower
+                ):
+                    others += 1
+                    routed.erased[topic] += 1
+                    continue
                 key = found.profile_id.encode()
                 # The key of a source may be the very thing that a pseudonym stands for.
                 value = encode_from(source, record.offset, found, key, record.key if keeps_originals else None)
@@ -117,6 +134,9 @@ class Routing:
         """Write an operation; what was refused, or does not fit, is given back."""
         if isinstance(found, Refused):
             return found
+        if self._is_erased(found):
+            routed.erased[topic] += 1
+            return None
         key, value = found.profile_id.encode(), encode_message(found.message)
         if not self._fits(key, value):
             return self._too_large(key, value)
@@ -125,6 +145,14 @@ class Routing:
         routed.admitted[topic] += 1
         routed.written[found.kind] += 1
         return None
+
+    def _is_erased(self, found: Operation) -> bool:
+        """An erasure goes on whenever it comes; what else was said of erased identifiers does not."""
+        message = found.message
+        if isinstance(message, Erase):
+            return False
+        parents = () if isinstance(message, Block) else (message.parent,)
+        return self._erasures.drops_any(found.occurred_at, (message.profile_id, *parents))
 
     def _link(self, found: Admitted, headers: tuple[Header, ...], timestamp: int, routed: Routed) -> None:
         """Say of each lower identifier that it was seen with the owner. Such a record fits wherever a log does."""

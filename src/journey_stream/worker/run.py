@@ -16,6 +16,7 @@ from journey_stream.journey.model import Model
 from journey_stream.worker.broker_errors import BrokerError
 from journey_stream.worker.config import Settings
 from journey_stream.worker.config_file import ConfigError, load_settings
+from journey_stream.worker.erasure_key import erasure_key_of
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.logs import configure_logs
 from journey_stream.worker.metrics import Metrics, serve_metrics
@@ -42,6 +43,7 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     policy = model.policy(pseudonyms_of(settings) if routes else None)
     for problem in await require_topics(settings):
         _log.warning("%s", problem)
+    erasure_key = erasure_key_of(settings)
     metrics = Metrics()
     metrics.uses(model, scorer)
     endpoint = serve_metrics(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
@@ -51,7 +53,7 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     if routes:
         parts.append(Router(settings, metrics, policy))
     if role in {"all", "tasks"}:
-        parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits, scorer)))
+        parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits, scorer, erasure_key)))
     try:
         await _until_signalled(parts)
     finally:

@@ -45,6 +45,10 @@ class TaskReport:
             kinds: Counter[str] = Counter(caused.change.kind for caused in batch.identities)
             metrics.count_out(topics.identity_changes, kinds)
         metrics.shared.inc(batch.shared)
+        if batch.forgotten:
+            metrics.erased_identifiers.inc(sum(one.erased.is_whole for one in batch.forgotten))
+            metrics.count_out(topics.erasures, {"erasure": len(batch.forgotten)})
+        metrics.erased_touchpoints.labels("task").inc(batch.erased)
         metrics.count_out(topics.profiles, {"profile": len(batch.views)})
         metrics.count_out(topics.state, {"state": self._written(messages, topics.state)})
         metrics.count_out(topics.dead_letters, {"dead_letter": self._written(messages, topics.dead_letters)})

@@ -81,6 +81,10 @@ def _partitions(spec: TopicSpec, state: TopicState) -> Iterator[Problem]:
     # Producers may partition a source as they like, and dead letters have no order to keep.
     if spec.role in {Role.SOURCE, Role.DEAD_LETTERS} or state.partitions == spec.partitions:
         return
+    if spec.role is Role.ERASURES:
+        wrong = f"has {state.partitions} partitions and needs one: in any other, erasures are not looked for"
+        yield Problem(spec.name, "error", wrong, "Make it anew before anybody is erased: journey-stream topics create.")
+        return
     yield Problem(
         spec.name,
         "error",
@@ -95,7 +99,9 @@ def _cleanup(spec: TopicSpec, state: TopicState, alter: _Alter) -> Iterator[Prob
     if {*found.split(",")} == {expected}:
         return
     lost = (
-        "customers who have been quiet for longer than its retention are forgotten"
+        "erased people come back with a replay"
+        if spec.role is Role.ERASURES
+        else "customers who have been quiet for longer than its retention are forgotten"
         if spec.role.compacted
         else "all but the last record of a key are lost"
     )

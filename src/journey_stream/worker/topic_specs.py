@@ -27,11 +27,12 @@ class Role(StrEnum):
     STATE = "state"
     EVENTS = "events"
     VIEW = "view"
+    ERASURES = "erasures"
     DEAD_LETTERS = "dead letters"
 
     @property
     def compacted(self) -> bool:
-        return self in {Role.STATE, Role.VIEW}
+        return self in {Role.STATE, Role.VIEW, Role.ERASURES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,16 @@ def topic_specs(settings: Settings, replicas: int, *, history: bool) -> list[Top
         (names.churn_risk, Role.EVENTS),
         (names.identity_changes, Role.EVENTS),
         (names.profiles, Role.VIEW),
+        (names.erasures, Role.ERASURES),
         (names.dead_letters, Role.DEAD_LETTERS),
     ]
     return [
-        TopicSpec(name, role, settings.partitions, _configs(role, settings, replicas, history=history))
+        TopicSpec(
+            name,
+            role,
+            1 if role is Role.ERASURES else settings.partitions,
+            _configs(role, settings, replicas, history=history),
+        )
         for name, role in [*sources, *ours]
     ]
 
