@@ -39,7 +39,9 @@ public class StageChangeSubscriber {
       consumer.subscribe(List.of(arguments.length > 1 ? arguments[1] : "journey.stage-changes"));
       while (true) {
         for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofSeconds(1))) {
-          subscriber.receive(json.readTree(record.value()));
+          if (record.value() != null) { // null: erased, so forget what you keep on record.key()
+            subscriber.receive(json.readTree(record.value()));
+          }
         }
         consumer.commitSync();
       }

@@ -39,6 +39,8 @@ async def main(bootstrap: str, topic: str = "journey.stage-changes") -> None:
         while True:
             for records in (await consumer.getmany(timeout_ms=1_000)).values():
                 for record in records:  # one partition's, so one customer's messages are in order
+                    if record.value is None:  # erased: forget what you keep on record.key
+                        continue
                     await reactor.receive_surely(StageChange.model_validate_json(record.value))
             await consumer.commit()
 

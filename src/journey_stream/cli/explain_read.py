@@ -51,16 +51,13 @@ async def read_profile(settings: Settings, profile_id: str) -> Found:
     try:
         counts = await _partition_counts(settings, [topics.stage_changes, topics.churn_risk, topics.profiles])
         await consumer.start()
-        messages = [
-            StageChange.model_validate_json(value)
-            async for value in _values_of(consumer, topics.stage_changes, counts, key)
-            if value is not None
-        ]
-        risks = [
-            ChurnRiskChange.model_validate_json(value)
-            async for value in _values_of(consumer, topics.churn_risk, counts, key)
-            if value is not None
-        ]
+        messages: list[StageChange] = []
+        async for value in _values_of(consumer, topics.stage_changes, counts, key):
+            # A null says that the profile was erased: what came before is nobody's.
+            messages = [] if value is None else [*messages, StageChange.model_validate_json(value)]
+        risks: list[ChurnRiskChange] = []
+        async for value in _values_of(consumer, topics.churn_risk, counts, key):
+            risks = [] if value is None else [*risks, ChurnRiskChange.model_validate_json(value)]
         view = None
         async for value in _values_of(consumer, topics.profiles, counts, key):
             view = None if value is None else ProfileView.model_validate_json(value)

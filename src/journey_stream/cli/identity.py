@@ -86,9 +86,9 @@ def _operate(
     if not why.strip():
         raise CommandError("--why is empty; expected a reason that somebody understands in a year")
     settings = load(config, bootstrap_servers=bootstrap_servers, model=model)
-    identifiers = _identifiers(written, policy := resolve_model(settings.model).policy())
-    properties = {"who": who or _user(), "why": why, **instants}
-    operation, value = _made(kind, identifiers, properties, policy)
+    identifiers = identifiers_of(written, policy := resolve_model(settings.model).policy())
+    properties = {"who": who or user(), "why": why, **instants}
+    operation, value = operation_of(kind, identifiers, properties, policy)
     place = asyncio.run(write_operation(settings, operation.profile_id.encode(), value))
     print(f"wrote {kind} {' '.join(written)} to {place.topic}, partition {place.partition}, offset {place.offset}")
     hidden = identifiers.keys() & set(settings.pseudonymise)
@@ -99,10 +99,13 @@ def _operate(
     )
 
 
-def _made(
-    kind: str, identifiers: dict[str, str], properties: dict[str, str], policy: "Policy"
+def operation_of(
+    kind: str, identifiers: dict[str, str], properties: dict[str, str], policy: "Policy", at: int | None = None
 ) -> "tuple[Operation, bytes]":
-    """The operation as the router will read it, and its bytes. Raises CommandError with what the router would say."""
+    """The operation, decided at `at` (ms; else now), as the router will read it, and its bytes.
+
+    Raises CommandError with what the router would say.
+    """
     import json  # noqa: PLC0415
     import time  # noqa: PLC0415
     from uuid import uuid4  # noqa: PLC0415
@@ -113,7 +116,7 @@ def _made(
 
     document: dict[str, Any] = {
         "event_id": f"{CHANNEL}-{uuid4().hex}",
-        "occurred_at": rfc3339(time.time_ns() // 1_000_000),
+        "occurred_at": rfc3339(time.time_ns() // 1_000_000 if at is None else at),
         "channel": CHANNEL,
         "type": kind,
         "identifiers": identifiers,
@@ -127,7 +130,7 @@ def _made(
     return found, value
 
 
-def _identifiers(written: list[str], policy: "Policy") -> dict[str, str]:
+def identifiers_of(written: list[str], policy: "Policy") -> dict[str, str]:
     """Type to value. Raises CommandError for what cannot be said of a lower and a higher identifier."""
     from journey_stream.events.operations import ONE_TYPE  # noqa: PLC0415
 
@@ -155,7 +158,7 @@ def _instant(name: str, written: str | None) -> dict[str, str]:
     return {} if written is None else {name: rfc3339(instant_ms(written))}
 
 
-def _user() -> str:
+def user() -> str:
     import getpass  # noqa: PLC0415
 
     try:

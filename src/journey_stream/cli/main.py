@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from journey_stream.cli import churn, demo, explain, identity, model, replay, schemas, simulate, topics, worker
+from journey_stream.cli import (
+    churn,
+    demo,
+    erase,
+    explain,
+    export,
+    identity,
+    model,
+    replay,
+    schemas,
+    simulate,
+    topics,
+    worker,
+)
 from journey_stream.cli.errors import exit_code_of
 
 RUN, HISTORY, RULES = "Run", "History", "Rules and contracts"
@@ -29,6 +42,8 @@ app.command("worker", rich_help_panel=RUN)(worker.worker)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)
 app.add_typer(identity.app, name="identity", rich_help_panel=RUN)
+app.command("export", rich_help_panel=RUN)(export.export)
+app.command("erase", rich_help_panel=RUN)(erase.erase)
 app.command("replay", rich_help_panel=HISTORY)(replay.replay)
 app.command("simulate", rich_help_panel=HISTORY)(simulate.simulate)
 app.add_typer(churn.app, name="churn", rich_help_panel=RULES)

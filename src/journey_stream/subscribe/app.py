@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 
 
 class Topics(NamedTuple):
-    """The output topics. Keys are profile ids as text. `profiles` carries None for a profile that is gone.
+    """The output topics. Keys are profile ids as text. `profiles` carries None for a profile that is gone, the others
+    for one that was erased.
 
     The values of `dead_letters` are the original bytes; the reason is in the header `dead_letter_reason`.
     """

@@ -5,6 +5,8 @@ Two rules make it right, whatever is delivered twice:
 - a message whose `revision` is not higher than the last one of its profile was applied before;
 - `entered` adds the change that its id names, `retracted` takes it out. The same change may be entered again, so
   dropping a repeated id would be wrong: its highest revision wins.
+
+A null value says that the profile was erased: `forget`.
 """
 
 from abc import ABC, abstractmethod
@@ -35,6 +37,11 @@ class _History(ABC, Generic[Message]):
         else:
             self._standing.pop(self._id_of(message), None)
         return True
+
+    def forget(self) -> None:
+        """The profile was erased (a null value): what comes now is of a new customer, from revision 1 on."""
+        self.revision = 0
+        self._standing.clear()
 
     @property
     def changes(self) -> list[Message]:

@@ -71,8 +71,14 @@ class Reactor:
         self._memory = InMemory() if memory is None else memory
         self._wanted = wanted
 
-    async def receive(self, change: StageChange) -> Outcome:
-        """Handle one message. Raises what the reaction raises; the message then counts as not received."""
+    async def receive(self, change: StageChange | None) -> Outcome:
+        """Handle one message. Raises what the reaction raises; the message then counts as not received.
+
+        None, a null value, says that a profile was erased. There is nothing to undo: reactions are your data, and what
+        is to be erased of them you know.
+        """
+        if change is None:
+            return "noted"
         seen = self._memory.get(change.change_id) or Seen(0, acted=False)
         if change.revision <= seen.revision:
             return "repeated"
@@ -88,7 +94,7 @@ class Reactor:
         return outcome
 
     async def receive_surely(
-        self, change: StageChange, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, change: StageChange | None, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> Outcome:
         """Handle one message; when the reaction fails, try again after growing pauses until it works.
 
@@ -99,8 +105,7 @@ class Reactor:
             try:
                 return await self.receive(change)
             except Exception:  # noqa: BLE001 -- whatever it was, the message must not be lost
-                _log.exception(
-                    "the reaction to %s of %s failed; trying again in %s s", change.kind, change.change_id, seconds
-                )
+                what = change and f"{change.kind} of {change.change_id}"
+                _log.exception("the reaction to %s failed; trying again in %s s", what, seconds)
             await pause(seconds)
             seconds = min(2 * seconds, PAUSE_SECONDS_MAX)

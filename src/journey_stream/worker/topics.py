@@ -34,7 +34,7 @@ from journey_stream.worker.config import Settings
 from journey_stream.worker.topic_checks import Problem, TopicState, missing, outgrown, problems_of
 from journey_stream.worker.topic_specs import REPLICAS_USUAL, Role, TopicSpec, topic_specs
 
-__all__ = ["Problem", "check_topics", "create_topics", "require_topics"]
+__all__ = ["Problem", "TopicState", "check_topics", "create_topics", "require_topics", "topic_states"]
 
 REQUEST_SECONDS_MAX = 10.0
 CREATE_SECONDS_MAX = 60.0
@@ -75,6 +75,15 @@ async def check_topics(settings: Settings, *, history: bool = False) -> list[Pro
         states = await _states(admin, specs, settings)
     found = list(_problems(specs, states, settings, replicas, history=history))
     return sorted(found, key=lambda problem: problem.severity)
+
+
+async def topic_states(settings: Settings) -> dict[str, TopicState]:
+    """Our topics and the sources, by name, as the broker describes them; those that exist.
+
+    Raises BrokerUnreachable or PermissionMissing.
+    """
+    async with _admin(settings) as admin:
+        return await _states(admin, topic_specs(settings, 1, history=False), settings)
 
 
 async def require_topics(settings: Settings, *, history: bool = False) -> list[Problem]:
