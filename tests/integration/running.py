@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from journey_stream.engine.partition import Partition
 from journey_stream.journey.model import Identity
 from journey_stream.worker.config import Settings
+from journey_stream.worker.erasure_key import erasure_key_of
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.pseudonym_key import pseudonyms_of
 from journey_stream.worker.router import Router
@@ -33,7 +34,9 @@ async def running(
     if "router" in roles or not roles:
         parts.append(Router(settings, metrics, journey.policy(pseudonyms_of(settings))))
     if "tasks" in roles or not roles:
-        parts.append(Tasks(settings, metrics, lambda: Partition(journey, settings.limits, scorer())))
+        parts.append(
+            Tasks(settings, metrics, lambda: Partition(journey, settings.limits, scorer(), erasure_key_of(settings)))
+        )
     ran = [asyncio.create_task(part.run()) for part in parts]
     try:
         yield metrics

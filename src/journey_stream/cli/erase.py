@@ -57,7 +57,8 @@ async def _erase(
     anyway: bool,
 ) -> None:
     from journey_stream.cli.identity import identifiers_of, operation_of, user  # noqa: PLC0415
-    from journey_stream.worker.erase import erase_person, inventory  # noqa: PLC0415
+    from journey_stream.events.times import rfc3339  # noqa: PLC0415
+    from journey_stream.worker.erase import erase_person, inventory, left  # noqa: PLC0415
     from journey_stream.worker.operate import write_operation  # noqa: PLC0415
     from journey_stream.worker.replay import broker_errors  # noqa: PLC0415
     from journey_stream.worker.topics import topic_states  # noqa: PLC0415
@@ -69,6 +70,10 @@ async def _erase(
         before = await inventory(settings, states, profile_id, model.identity)
     if not anyway:
         _require_sense(profile, before)
+        if before.is_erased:
+            print(f"{profile} is erased already, and nothing has come since; another erasure would be no news")
+            _show_left(settings, before, left(before.held, before.held, states))
+            return
     _show_found(before)
     if dry_run:
         return
@@ -79,8 +84,9 @@ async def _erase(
         return await write_operation(settings, operation.profile_id.encode(), value)
 
     async with broker_errors(settings):
-        left = await erase_person(settings, states, before, at, write, seconds_max=timeout)
-    _show_left(settings, before, left, at)
+        rest = await erase_person(settings, states, before, at, write, seconds_max=timeout)
+    print(f"done: erased up to {rfc3339(at)}, and {settings.topics.erasures} keeps it so")
+    _show_left(settings, before, rest)
 
 
 def _require_sense(profile: str, before: "Inventory") -> None:
@@ -92,9 +98,7 @@ def _require_sense(profile: str, before: "Inventory") -> None:
             f"{profile} belongs to {higher}: erase that one, and all that is theirs goes with it "
             f"(journey-stream erase {person.parents[0]}). To erase {profile} alone, add --anyway"
         )
-    if before.is_empty and before.erased_before:
-        raise CommandError(f"{profile} is erased already, and nothing is held on them")
-    if before.is_empty:
+    if before.is_empty and not before.is_erased:
         raise CommandError(f"{nothing_about(profile)}. To keep what may still come out all the same, add --anyway")
 
 
@@ -107,13 +111,10 @@ def _show_found(before: "Inventory") -> None:
         print(f"  {topic}: {held.records} records")
 
 
-def _show_left(settings: "Settings", before: "Inventory", left: "list[Left]", at: int) -> None:
-    from journey_stream.events.times import rfc3339  # noqa: PLC0415
-
-    print(f"done: erased up to {rfc3339(at)}, and {settings.topics.erasures} keeps it so")
-    width = max(len(one.topic) for one in left)
+def _show_left(settings: "Settings", before: "Inventory", rest: "list[Left]") -> None:
+    width = max(len(one.topic) for one in rest)
     print(f"  {'topic':{width}}  found  left  gone from the disks")
-    for one in left:
+    for one in rest:
         print(f"  {one.topic:{width}}  {one.found:5}  {one.left:4}  {one.gone}")
     print(
         f"not counted here: the sources ({', '.join(settings.sources)}), which belong to those who write them, and "

@@ -65,10 +65,12 @@ class Subscriber:
             await self._news.wait()
 
     def _stage_change(self, record: Any) -> None:
-        self._board.stage_changed(StageChange.model_validate_json(record.value))
+        if record.value is not None:
+            self._board.stage_changed(StageChange.model_validate_json(record.value))
 
     def _risk_change(self, record: Any) -> None:
-        self._board.risk_changed(ChurnRiskChange.model_validate_json(record.value))
+        if record.value is not None:
+            self._board.risk_changed(ChurnRiskChange.model_validate_json(record.value))
 
     def _profile(self, record: Any) -> None:
         if record.value is not None:

@@ -220,7 +220,7 @@ class Partition:
         name = self._erasures.key.name_of(profile_id)
         all_spans = self._erasures.add(name, spans)
         self._new_erasures.add(name)
-        return Erased(profile_id, name, all_spans, is_whole(spans))
+        return Erased(profile_id, name, self._erasures.key.fingerprint, all_spans, is_whole(spans))
 
     def _replace(self, profile: Profile) -> Profile:
         """A new profile under the same id; the next drain deletes what is stored of this one."""

@@ -135,13 +135,15 @@ class IdentityChanged(NamedTuple):
 
 
 class Erased(NamedTuple):
-    """What an identifier did in `spans` is forgotten. `name` is how journey.erasures calls the identifier.
+    """What an identifier did in `spans` is forgotten. `name` is how journey.erasures calls it, by the key with the
+    fingerprint `key`.
 
     If it is erased itself, `is_whole`, null values are to follow on all that was published of it.
     """
 
     profile_id: str
     name: bytes
+    key: str
     spans: Spans
     is_whole: bool
 

@@ -133,9 +133,9 @@ class _Value(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Value).decode
 
 
-def encode_erasure(key: ErasureKey, spans: Spans) -> bytes:
-    """The value of a record of journey.erasures; its key is the name."""
-    document: dict[str, Any] = {"key": key.fingerprint, "spans": spans}
+def encode_erasure(fingerprint: str, spans: Spans) -> bytes:
+    """The value of a record of journey.erasures, of which the key is a name by the key with this fingerprint."""
+    document: dict[str, Any] = {"key": fingerprint, "spans": spans}
     return msgspec.json.encode(document)
 
 

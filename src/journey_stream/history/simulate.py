@@ -19,6 +19,7 @@ from journey_stream.engine.touches import LONG_AGO
 from journey_stream.events.admission import Refused, read_touchpoint
 from journey_stream.events.decisions import (
     Decision,
+    Erased,
     Forward,
     ProfileChanged,
     ProfileGone,
@@ -214,7 +215,7 @@ class _Run:
                 self._files.risk_change(decision)
             case ProfileChanged():
                 self._views[decision.profile_id] = decision
-            case ProfileGone():
+            case ProfileGone() | Erased(is_whole=True):
                 self._views.pop(decision.profile_id, None)
             case Rejected() if source is not None:
                 dead = value if decision.displaced is None else decision.displaced

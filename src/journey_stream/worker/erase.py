@@ -37,7 +37,8 @@ class Inventory(NamedTuple):
 
     person: Person
     held: dict[str, Held]
-    erased_before: bool
+    is_erased: bool
+    """Whether an erasure is known, and nothing has come since that the state or the views hold."""
 
     @property
     def is_empty(self) -> bool:
@@ -54,7 +55,11 @@ async def inventory(
         async with PersonReader(settings, states) as reader:
             await feed.open()
             person = await reader.find(profile_id, identity)
-            return Inventory(person, await reader.held(person.own), bool(feed.erasures.of(profile_id)))
+            held = await reader.held(person.own)
+            kept = (
+                len(person.spans) > 1 or held[settings.topics.state].records or held[settings.topics.profiles].records
+            )
+            return Inventory(person, held, not kept and bool(feed.erasures.of(profile_id)))
     finally:
         await feed.close()
 
@@ -84,9 +89,14 @@ async def erase_person(
         await feed.close()
     async with PersonReader(settings, states) as reader:
         after = await reader.held(person.own)
+    return left(before.held, after, states)
+
+
+def left(before: dict[str, Held], after: dict[str, Held], states: dict[str, TopicState]) -> list[Left]:
+    """What is left of what was held, by topic."""
     return [
         Left(topic, held.records, after[topic].records, gone(states[topic], after[topic], _now_ms()))
-        for topic, held in before.held.items()
+        for topic, held in before.items()
         if topic in states
     ]
 

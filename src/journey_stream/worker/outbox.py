@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from journey_stream.events.decisions import ProfileChanged, StageChanged
-from journey_stream.events.erasures import ErasureKey, encode_erasure
+from journey_stream.events.erasures import encode_erasure
 from journey_stream.events.log import Deliver, Retract, Source, encode_message, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.events.wire import (
@@ -39,7 +39,7 @@ from journey_stream.worker.batch import (
 from journey_stream.worker.changelog import KEY, Position, encode_position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.dead_letters import DeadLetter, Header, dead_letter_headers
-from journey_stream.worker.erasure_key import ERASURES_PARTITION, erasure_key_of, erasure_record_key
+from journey_stream.worker.erasure_key import ERASURES_PARTITION, erasure_record_key
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.murmur import partition_for
 
@@ -81,8 +81,7 @@ def message_bytes(message: Message) -> int:
 class Outbox:
     """Turns the batches of one task into messages."""
 
-    def __init__(self, settings: Settings, partition: int, erasure_key: ErasureKey | None = None) -> None:
-        self._erasure_key = erasure_key or erasure_key_of(settings)
+    def __init__(self, settings: Settings, partition: int) -> None:
         self._topics = settings.topics
         self._partitions = settings.partitions
         self._partition = partition
@@ -134,7 +133,7 @@ class Outbox:
                 for messages, place in zip((changes, risks, identities), places, strict=True):
                     messages.insert(place, null)
         rows = [
-            Message(erasure_record_key(erased.name), encode_erasure(self._erasure_key, erased.spans))
+            Message(erasure_record_key(erased.name), encode_erasure(erased.key, erased.spans))
             for erased, *_ in forgotten
         ]
         return {(self._topics.erasures, ERASURES_PARTITION): rows}

@@ -28,7 +28,10 @@ from tests.support.risks import nervous_scorer
 LIMITS = Limits(lateness_ms=10 * DAY_MS, allowance_ms=DAY_MS, touchpoints_max=50)
 
 
-def linking(identity: Identity | None = Identity()) -> Model:
+LINKING = Identity()
+
+
+def linking(identity: Identity | None = LINKING) -> Model:
     return replace(tricky_model(), identity=identity)
 
 
@@ -223,7 +226,7 @@ def test_all_that_is_linked_to_the_person_alone_is_erased_hop_by_hop() -> None:
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-def test_a_shared_device_loses_only_what_was_the_persons(restarted: bool) -> None:  # noqa: FBT001
+def test_a_shared_device_loses_only_what_was_the_persons(restarted: bool) -> None:
     log = Log()
     anns = [
         *[touch("a1", "ann", 1), link("device_id:d", "ann", 1), touch("d1", "device_id:d", 1.5)],
@@ -240,14 +243,10 @@ def test_a_shared_device_loses_only_what_was_the_persons(restarted: bool) -> Non
     assert erased(told) == ["ann"]
     [partly] = [one for one in told if isinstance(one, Erased) and not one.is_whole]
     assert partly.profile_id == "device_id:d"
-    assert partly.spans == ((at(1) - linking_look_back(), at(2) - 1),)
+    assert partly.spans == ((at(1) - LINKING.look_back_ms, at(2) - 1),)
     assert log.profiles()["bob"] == bob
     assert log.about("ann", "a1", "d1", "d0") == []
     assert equal(log, *bobs)
-
-
-def linking_look_back() -> int:
-    return Identity().look_back_ms
 
 
 def test_what_was_the_persons_on_a_shared_device_does_not_fall_to_others_later() -> None:
