@@ -63,3 +63,12 @@ def test_a_history_of_churn_risk_follows_the_same_rules():
     assert history.changes == driver.risk_history("c1")
     assert history.band == driver.profile("c1").risk.band
     assert history.revision == len(messages)
+
+
+def test_an_erased_profile_begins_anew() -> None:
+    history = StageHistory([change(1), change(2, "two")])
+
+    history.forget()
+
+    assert history.changes == []
+    assert history.apply(change(1))

@@ -84,6 +84,13 @@ async def test_an_old_retraction_that_comes_late_does_not_undo_what_was_entered_
     assert calls.made == ["act x"]
 
 
+async def test_an_erasure_is_noted_and_undoes_nothing(reactor: Reactor, calls: Calls) -> None:
+    await reactor.receive(change(1))
+
+    assert await reactor.receive_surely(None) == "noted"
+    assert calls.made == ["act x"]
+
+
 async def test_changes_that_are_not_wanted_are_left_alone(calls: Calls) -> None:
     reactor = Reactor(calls.act, calls.undo, wanted=lambda message: message.to_stage == "purchase")
 

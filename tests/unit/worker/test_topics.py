@@ -40,7 +40,7 @@ def test_a_source_comes_first_and_every_topic_has_the_partitions_of_the_settings
     specs = topic_specs(SETTINGS, 1, history=False)
 
     assert ["web", *SETTINGS.topics] == [spec.name for spec in specs]
-    assert {4} == {spec.partitions for spec in specs}
+    assert {4} == {spec.partitions for spec in specs if spec.name != SETTINGS.topics.erasures}
 
 
 def test_topics_for_history_keep_everything() -> None:
@@ -55,6 +55,7 @@ def test_topics_for_history_keep_everything() -> None:
         "journey.churn-risk": "-1",
         "journey.identity-changes": "-1",
         "journey.profiles": None,
+        "journey.erasures": None,
         "journey.dead-letters": "-1",
     } == retention
 
@@ -131,3 +132,16 @@ def test_a_source_that_takes_longer_records_than_the_dead_letters_is_told() -> N
 
     assert "journey.dead-letters" == problem.topic
     assert "set dead_letter_bytes_max: 20065536" in problem.remedy
+
+
+def test_erasures_have_one_partition_and_are_compacted() -> None:
+    spec = spec_of("journey.erasures")
+    assert (1, "compact") == (spec.partitions, spec.configs["cleanup.policy"])
+
+    state = TopicState(spec.name, 4, 3, KAFKA_DEFAULTS | spec.configs | {"cleanup.policy": "delete"})
+    found = [str(problem) for problem in problems(spec, state)]
+
+    assert (
+        "error: journey.erasures has 4 partitions and needs one: in any other, erasures are not looked for" in found[0]
+    )
+    assert "erased people come back with a replay" in found[1]
