@@ -142,7 +142,7 @@ class Town:
     def _somebody_waits(self, since: int) -> bool:
         """Whether a record has waited in a log since then (ms): to lag further would be another fault."""
         at_hand = zip(self.logs, self.position, strict=True)
-        return any(position < len(log) and log[position].timestamp <= since for log, position in at_hand)
+        return any(one.timestamp <= since for log, position in at_hand for one in log[position:])
 
     def _work_to_the_end(self) -> None:
         while waiting := [n for n in range(PARTITIONS) if self.position[n] < len(self.logs[n])]:
