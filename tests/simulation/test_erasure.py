@@ -221,10 +221,11 @@ def without(inputs: list[Input], erasures: Erasures) -> list[Input]:
     return kept
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(20))
 def test_an_erased_person_is_as_if_they_had_never_been(seed: int) -> None:
     rng = Random(seed)
-    erased_at = START + rng.randrange(5, DAYS + 5) * DAY_MS + rng.randrange(DAY_MS)
+    # Of a shared device, links are known as far back as the holding time (18 days), and to the hour.
+    erased_at = (START // HOUR_MS + rng.randrange(5 * 24, 18 * 24)) * HOUR_MS - 1
     inputs = inputs_of(rng, 250, erased_at)
     live = Town(Random(seed + 1))
     live.run(inputs)
