@@ -28,7 +28,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture
 async def config(broker: Broker, prefix: str, tmp_path: Path) -> Path:
-    (tmp_path / "model.yaml").write_text(MODEL)
+    (tmp_path / "model.yaml").write_text(MODEL.replace("identity: off\n", ""))
     path = write_config(tmp_path, broker.bootstrap, prefix, partitions=3, model=str(tmp_path / "model.yaml"))
     await create_topics(read_config(path))
     return path

@@ -89,8 +89,9 @@ class Town:
         for key, value in self.topics[TOPICS.profiles]:
             view = None if value is None else json.loads(value)
             if view is not None:
-                # When it was written and how often it was corrected is a matter of the order of arrival.
-                del view["updated_at"], view["revision"]
+                # When it was written, after which touchpoint, and how often it was corrected is a matter of the order
+                # of arrival.
+                del view["updated_at"], view["revision"], view["last_touchpoint_at"]
                 if view["risk"] is not None:
                     del view["risk"]["revision"]
             found[key.decode()] = view
