@@ -88,7 +88,7 @@ def test_all_and_any_nest_as_in_rules() -> None:
     )
 
 
-def test_a_model_without_segments_is_known_by_the_fingerprint_that_it_always_had() -> None:
+def test_segments_are_no_part_of_the_fingerprint_of_a_model_without_any() -> None:
     assert good_model().fingerprint == "09c060017f52dd27fad3b26f7ed8eff516c93275f7a56c1cbaae117ca62b762f"
 
 
