@@ -11,6 +11,7 @@ from typing import Any, Literal
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from journey_stream.engine.partition import Partition
+from journey_stream.journey.model import Model
 from journey_stream.worker.changelog import Position
 from journey_stream.worker.config import Settings
 from journey_stream.worker.restore import restore
@@ -46,7 +47,7 @@ async def published(settings: Settings) -> dict[str, Published]:
     for record in await read_all(settings.bootstrap_servers[0], settings.topics.stage_changes):
         messages[record.key.decode()].append(json.loads(record.value))
     return {
-        profile: Published([message["revision"] for message in found], net_of(found))
+        profile: Published([message["revision"] for message in found], net_of(found), _evidence(found))
         for profile, found in messages.items()
     }
 
@@ -60,20 +61,40 @@ async def published_risks(settings: Settings) -> dict[str, PublishedRisk]:
         profile: PublishedRisk(
             [message["revision"] for message in found],
             net_ids([(message["kind"], message["risk_id"]) for message in found]),
+            _evidence(found),
         )
         for profile, found in messages.items()
     }
 
 
+def _evidence(messages: list[dict[str, Any]]) -> set[str]:
+    return {event_id for message in messages for event_id in message["because"]["evidence"]}
+
+
+async def published_identities(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+    """What a subscriber of journey.identity-changes has seen, per identifier."""
+    messages: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in await read_all(settings.bootstrap_servers[0], settings.topics.identity_changes):
+        messages[record.key.decode()].append(json.loads(record.value))
+    return messages
+
+
 async def views(settings: Settings) -> dict[str, dict[str, Any]]:
     """The last view of every profile, as a reader of the compacted topic ends up with it."""
+    return {profile: view for profile, view in (await views_and_tombstones(settings)).items() if view is not None}
+
+
+async def views_and_tombstones(settings: Settings) -> dict[str, dict[str, Any] | None]:
+    """The same with what is deleted, as None."""
     found = await read_all(settings.bootstrap_servers[0], settings.topics.profiles)
-    return {record.key.decode(): json.loads(record.value) for record in found}
+    return {record.key.decode(): None if record.value is None else json.loads(record.value) for record in found}
 
 
-async def state_of(settings: Settings, partition: int) -> tuple[Partition, Position | None]:
-    """A task's state as the next owner would find it."""
-    engine = Partition(model(), settings.limits, scorer())
+async def state_of(
+    settings: Settings, partition: int, journey: Model | None = None
+) -> tuple[Partition, Position | None]:
+    """A task's state as the next owner would find it; `journey` is that of `model` unless given."""
+    engine = Partition(journey or model(), settings.limits, scorer())
     async with AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers[0], isolation_level="read_committed", auto_offset_reset="none"
     ) as consumer:
@@ -84,8 +105,8 @@ async def state_of(settings: Settings, partition: int) -> tuple[Partition, Posit
 
 async def aborted_records(settings: Settings) -> int:
     """How many records of the outputs and the state belong to transactions that were aborted."""
-    count = 0
-    for topic in (settings.topics.stage_changes, settings.topics.churn_risk, settings.topics.state):
+    topics, count = settings.topics, 0
+    for topic in (topics.stage_changes, topics.churn_risk, topics.identity_changes, topics.state):
         seen = {
             isolation: {
                 (record.partition, record.offset)

@@ -1,4 +1,7 @@
-"""Exactly once, through everything that can happen to workers and their broker."""
+"""Exactly once, through everything that can happen to workers and their broker, with people who are not always known.
+
+Tasks write to one another's partitions of the log here: what is passed on is under way while they die.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,31 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewTopic
 
+from journey_stream.events.log import Deliver, Message, decode
 from journey_stream.worker.config import Settings
+from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.topics import create_topics
 from tests.integration.faults import Cluster
 from tests.integration.feeder import Feeder
-from tests.integration.journeys import MODEL, Truth, touchpoints, truth
+from tests.integration.journeys import WITH_IDENTITY, Sent, model
+from tests.integration.people import customers_of, decided_on, touchpoints
 from tests.integration.reading import (
     aborted_records,
     published,
+    published_identities,
     published_risks,
     read_all,
     state_of,
     until_written,
-    views,
+    views_and_tombstones,
 )
+from tests.integration.truth import PassedOn, Truth, known, truth
 from tests.integration.workers import create, read_config, until, write_config
 from tests.support.kafka import KafkaBroker
 
@@ -72,12 +80,18 @@ async def test_no_touchpoint_is_lost_or_doubled_through_crashes(ordeal: Ordeal, 
         finally:
             cluster.close()
 
-        clocks = await _check_state(settings)
-        expected = await asyncio.to_thread(truth, sent, settings.partitions, clocks, settings.limits)
-        await _check_outputs(settings, expected)
+        clocks, hashes = await _check_state(settings)
+        expected = await asyncio.to_thread(truth, sent, model(WITH_IDENTITY), clocks, settings.limits)
+        assert expected.state_hashes == hashes
+        await _check_outputs(settings, expected, sent)
+        between_partitions = await _check_what_was_passed_on(settings, expected, sent)
         aborted = await aborted_records(settings)
-        _say(f"faults: {dict(cluster.done)}; {aborted} records belong to aborted transactions")
+        _say(
+            f"faults: {dict(cluster.done)}; {aborted} records of the outputs and the state belong to aborted "
+            f"transactions; {between_partitions} messages went from one partition to another"
+        )
         assert aborted > 0
+        assert between_partitions > 0
 
 
 def _say(text: str) -> None:
@@ -85,7 +99,7 @@ def _say(text: str) -> None:
 
 
 async def _prepared(directory: Path, broker: KafkaBroker) -> Settings:
-    (directory / "model.yaml").write_text(MODEL)
+    (directory / "model.yaml").write_text(WITH_IDENTITY)
     config = write_config(
         directory,
         broker.bootstrap,
@@ -151,10 +165,13 @@ async def _until_all_is_processed(settings: Settings, seconds_max: float, cluste
 
 
 async def _behind(settings: Settings) -> int:
-    """Records that the router or the tasks have not reported as done."""
-    behind = 0
+    """Records that the router or the tasks have not reported as done.
+
+    Tasks write to the log, too, before they report: so its ends are asked for when all reports are in.
+    """
+    done: dict[TopicPartition, int] = {}
     for group, topics in (
-        (settings.router_group, settings.sources),
+        (settings.router_group, settings.inputs),
         (settings.tasks_group, (settings.topics.log,)),
     ):
         async with AIOKafkaConsumer(
@@ -162,43 +179,84 @@ async def _behind(settings: Settings) -> int:
         ) as consumer:
             for topic in topics:
                 count = len(await consumer._client._wait_on_metadata(topic))
-                partitions = [TopicPartition(topic, number) for number in range(count)]
-                ends = await consumer.end_offsets(partitions)
-                for partition in partitions:
-                    behind += ends[partition] - (await consumer.committed(partition) or 0)
-    return behind
+                for place in [TopicPartition(topic, number) for number in range(count)]:
+                    done[place] = await consumer.committed(place) or 0
+    async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0]) as consumer:
+        ends = await consumer.end_offsets(list(done))
+    return sum(ends[place] - reached for place, reached in done.items())
 
 
-async def _check_state(settings: Settings) -> list[int]:
-    """Every task has applied its whole log; returns their clocks (ms)."""
+async def _check_state(settings: Settings) -> tuple[list[int], list[str]]:
+    """Every task has applied its whole log; returns their clocks (ms), and the hashes of their states."""
     async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0]) as consumer:
         places = [TopicPartition(settings.topics.log, number) for number in range(settings.partitions)]
         log_ends = await consumer.end_offsets(places)
-    clocks = []
+    clocks, hashes = [], []
     for place in places:
-        engine, position = await state_of(settings, place.partition)
+        engine, position = await state_of(settings, place.partition, model(WITH_IDENTITY))
         assert position is not None
         assert log_ends[place] == position.next_offset
         clocks.append(engine.clock)
-    return clocks
+        hashes.append(engine.state_hash())
+    return clocks, hashes
 
 
-async def _check_outputs(settings: Settings, expected: list[Truth]) -> None:
-    seen = await published(settings)
-    assert {p: list(range(1, len(f.revisions) + 1)) for p, f in seen.items()} == {
-        p: f.revisions for p, f in seen.items()
-    }
-    assert {p: net for one in expected for p, net in one.net.items()} == {p: f.net for p, f in seen.items() if f.net}
-    risks = await published_risks(settings)
-    assert {p: list(range(1, len(f.revisions) + 1)) for p, f in risks.items()} == {
-        p: f.revisions for p, f in risks.items()
-    }
-    assert {p: net for one in expected for p, net in one.risks.items()} == {p: f.net for p, f in risks.items() if f.net}
-    last = await views(settings)
-    stages = {profile: view["stage"] for profile, view in last.items()}
-    assert {profile: stage for one in expected for profile, stage in one.stages.items()} == stages
-    bands = {profile: view["risk"]["band"] for profile, view in last.items() if view["risk"] is not None}
-    assert {profile: band for one in expected for profile, band in one.bands.items()} == bands
+async def _check_outputs(settings: Settings, expected: Truth, sent: list[Sent]) -> None:
+    seen, risks, identities = (
+        await published(settings),
+        await published_risks(settings),
+        await published_identities(settings),
+    )
+    for revisions in (
+        {profile: found.revisions for profile, found in seen.items()},
+        {profile: found.revisions for profile, found in risks.items()},
+        {profile: [message["revision"] for message in found] for profile, found in identities.items()},
+    ):
+        assert {profile: list(range(1, len(found) + 1)) for profile, found in revisions.items()} == revisions
+    assert expected.net == {profile: found.net for profile, found in seen.items() if found.net}
+    assert expected.risks == {profile: found.net for profile, found in risks.items() if found.net}
+
+    assert expected.identities == known((m for found in identities.values() for m in found), decided_on(sent))
+    assert {"linked", "unlinked", "shared", "blocked"} == {m["kind"] for found in identities.values() for m in found}
+
+    views = await views_and_tombstones(settings)
+    gone = {profile for profile, view in views.items() if view is None}
+    assert gone
+    standing = {profile: view for profile, view in views.items() if view is not None}
+    assert _shown(expected.views) == _shown(standing)
+    customers = customers_of(sent)
+    assert [] == [
+        (profile, event_id)
+        for told_of in (seen, risks)
+        for profile, found in told_of.items()
+        for event_id in found.evidence
+        if customers.get(event_id, profile) != profile
+    ]
     assert [] == await read_all(settings.bootstrap_servers[0], settings.topics.dead_letters)
-    hashes = [(await state_of(settings, number))[0].state_hash() for number in range(settings.partitions)]
-    assert [one.state_hash for one in expected] == hashes
+
+
+def _shown(views: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Views without what depends on when they were written."""
+    passing = {"revision", "last_touchpoint_at", "updated_at", "rfm"}
+    shown = {profile: {name: view[name] for name in view.keys() - passing} for profile, view in views.items()}
+    for view in shown.values():
+        if view["risk"] is not None:
+            del view["risk"]["revision"]
+    return shown
+
+
+async def _check_what_was_passed_on(settings: Settings, expected: Truth, sent: list[Sent]) -> int:
+    """Of what identifiers said to one another nothing was lost or doubled; returns how much left its partition."""
+    passed, customers, left = PassedOn(), customers_of(sent), 0
+    for record in await read_all(settings.bootstrap_servers[0], settings.topics.log):
+        message = decode(record.key, record.timestamp, record.value)
+        sender = passed.add(message) if isinstance(message, Message) else None
+        if sender is None:
+            continue
+        assert partition_for(record.key, settings.partitions) == record.partition
+        left += partition_for(sender.encode(), settings.partitions) != record.partition
+        if isinstance(message, Deliver):
+            named = [one.event_id for one in message.touchpoints if one.event_id in customers]
+            assert [] == named, f"{sender} has passed on what named a customer"
+    assert expected.passed == passed.net
+    return left

@@ -113,6 +113,12 @@ class Actor(Profile):
             return False
         return True
 
+    def has_view(self) -> bool:
+        """Whether journey.profiles has something to show of it."""
+        if self.head.published or self.checkpoint().stage >= 0:
+            return True
+        return (self.head.segment >= 0 or self.current_risk() is not None) and not self.is_nobody()
+
     def fold_expired(self, clock: int) -> list[Decision]:
         """Fold what nothing admissible can touch any more."""
         told = super().fold_expired(clock)
@@ -330,7 +336,7 @@ class Actor(Profile):
         if self._is_stale:
             risk, self._is_stale, self._is_risk_stale = self._is_risk_stale, False, False
             told = self.refold(clock, risk=risk)
-            if told and self.is_nobody():
+            if told and not self.has_view():
                 told = [one for one in told if not isinstance(one, ProfileChanged)]
                 told.append(ProfileGone(self.id, self.head.revision))
             decisions += told
@@ -419,7 +425,7 @@ class Actor(Profile):
         if not (links.release(message.child) if message.gone else links.adopt(message.child)):
             return ()
         self._keep_links()
-        if self.head.revision and not self.is_nobody():
+        if self.has_view():
             return [self.context.publisher.view(self, clock)]
         return ()
 
