@@ -17,21 +17,29 @@ EVIDENCE_SHOWN_MAX = 4
 CONTRIBUTIONS_SHOWN_MAX = 4
 PIPED_WIDTH = 200
 BAND_COLOURS = {"low": "green", "medium": "yellow", "high": "dark_orange", "critical": "red"}
+_TO_OR_FROM = {"linked": "to", "unlinked": "from"}
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def print_timeline(profile_id: str, found: Found, console: Console | None = None) -> None:
-    """Print it: where the customer is now, then one row per message, corrections marked; first stages, then risk."""
+    """Print it: where the customer is now, who it is, then one row per message, corrections marked; first stages, then
+    risk.
+    """
     console = console or _console()
     console.print(_headline(profile_id, found))
     if standing := _segment(found):
         console.print(standing)
+    if found.identities or found.linked or (found.view is not None and found.view.identifiers):
+        console.print(_identities_table(found))
+        console.print()
     if found.messages and found.messages[0].revision > 1:
         console.print(f"[dim]The first {found.messages[0].revision - 1} messages are past the topic's retention.[/dim]")
     if found.messages:
         console.print(_stages_table(found))
     if retracted := sum(message.kind == "retracted" for message in found.messages):
         console.print(f"{retracted} change(s) were retracted after late news; struck rows no longer stand.")
+    if moved := sum(message.cause == "identity" for message in found.messages):
+        console.print(f"{moved} message(s) came because it became known, or was taken back, who somebody is.")
     if found.risks:
         console.print()
         console.print(_risk_headline(found))
@@ -47,6 +55,11 @@ def _console() -> Console:
 def _headline(profile_id: str, found: Found) -> str:
     name = f"[bold]{escape(profile_id)}[/bold]"
     view = found.view
+    if found.merged_into is not None:
+        return (
+            f"{name} belongs to [bold green]{escape(found.merged_into)}[/bold green]: nothing is left that is its own. "
+            f"See: journey-stream explain {escape(found.merged_into)}"
+        )
     if view is None:
         return f"{name} has no current view"
     model = f"model {escape(view.model.name)} version {view.model.version}"
@@ -69,6 +82,28 @@ def _segment(found: Found) -> str:
         scores += [] if view.rfm.monetary is None else [f"monetary {view.rfm.monetary}"]
         parts.append(f"RFM {', '.join(scores)} of 5 as of {_when(view.updated_at)}")
     return "; ".join(parts)
+
+
+def _identities_table(found: Found) -> Table:
+    """One row per message, first those about the profile itself, then those about the identifiers linked to it."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("identifier", "rev", "since", "what", "because"):
+        table.add_column(column, no_wrap=column != "because")
+    messages = (*found.identities, *found.linked)
+    last = {change.identity_id: change.revision for change in messages}
+    for change in messages:
+        what = change.kind if change.parent is None else f"{change.kind} {_TO_OR_FROM[change.kind]} {change.parent}"
+        because = escape(change.text)
+        if change.evidence:
+            because += f"\nevidence: {', '.join(map(escape, change.evidence))}"
+        told_anew = change.revision < last[change.identity_id]
+        cells = (escape(change.profile_id), str(change.revision), _when(change.at), escape(what), because)
+        table.add_row(*cells, style="dim" if told_anew else "")
+    told = {change.profile_id for change in found.linked}
+    for child in [] if found.view is None else found.view.identifiers:
+        if child not in told:
+            table.add_row(escape(child), "", "", "linked", "its messages are past the topic's retention")
+    return table
 
 
 def _stages_table(found: Found) -> Table:
@@ -139,7 +174,8 @@ def _risk_reason(message: ChurnRiskChange) -> str:
 
 def _reason(message: StageChange) -> str:
     because = message.because
-    parts = [f"{escape(because.text)} [cyan]({escape(because.rule)})[/cyan]"]
+    parts = ["because of who somebody is"] if message.cause == "identity" else []
+    parts += [f"{escape(because.text)} [cyan]({escape(because.rule)})[/cyan]"]
     if because.silent_since is not None and because.window_seconds is not None:
         parts.append(f"silent since {_when(because.silent_since)}, {_length(because.window_seconds)} long")
     shown = ", ".join(escape(event_id) for event_id in because.evidence[:EVIDENCE_SHOWN_MAX])

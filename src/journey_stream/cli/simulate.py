@@ -37,8 +37,8 @@ def simulate(
 ) -> None:
     """Run the engine over files: what the running system would publish, in virtual time, without a broker.
 
-    Writes `stage-changes.jsonl`, `churn-risk.jsonl`, `profiles.jsonl` and `dead-letters.jsonl`, each line as its topic
-    would carry it.
+    Writes `stage-changes.jsonl`, `churn-risk.jsonl`, `identity-changes.jsonl`, `profiles.jsonl` and
+    `dead-letters.jsonl`, each line as its topic would carry it.
     """
     from journey_stream.churn.load import find_scorer  # noqa: PLC0415
     from journey_stream.history.simulate import simulate_records  # noqa: PLC0415
@@ -71,6 +71,7 @@ def _print_result(result: "Simulated", out: Path) -> None:
     print(f"profiles         {result.profiles:,}")
     print(f"stage changes    {result.stage_changes:,} ({result.corrections:,} of them retractions)")
     print(f"risk changes     {result.risk_changes:,} ({result.risk_corrections:,} of them retractions)")
+    print(f"identity changes {result.identity_changes:,}")
     print(f"dead letters     {sum(result.dead_letters.values()):,}")
     for reason, count in result.dead_letters.most_common():
         print(f"  {reason:24} {count:,}")

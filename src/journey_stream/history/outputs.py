@@ -7,13 +7,13 @@ from typing import Any, Self
 
 import msgspec
 
-from journey_stream.events.decisions import ProfileChanged, RiskChanged, StageChanged
+from journey_stream.events.decisions import IdentityChanged, ProfileChanged, RiskChanged, StageChanged
 from journey_stream.events.log import Source
 from journey_stream.events.reasons import Reason
-from journey_stream.events.wire import encode_profile, encode_risk_change, encode_stage_change
+from journey_stream.events.wire import encode_identity_change, encode_profile, encode_risk_change, encode_stage_change
 from journey_stream.history.record import HistoryError
 
-STAGE_CHANGES, CHURN_RISK = "stage-changes.jsonl", "churn-risk.jsonl"
+STAGE_CHANGES, CHURN_RISK, IDENTITY_CHANGES = "stage-changes.jsonl", "churn-risk.jsonl", "identity-changes.jsonl"
 PROFILES, DEAD_LETTERS = "profiles.jsonl", "dead-letters.jsonl"
 _BUFFER_BYTES = 1024 * 1024
 _encode = msgspec.json.Encoder().encode
@@ -26,9 +26,9 @@ class OutputFiles:
         self._closing = ExitStack()
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._stage_changes, self._churn_risk, self._profiles, self._dead_letters = (
+            self._stage_changes, self._churn_risk, self._identity_changes, self._profiles, self._dead_letters = (
                 self._closing.enter_context((directory / name).open("wb", buffering=_BUFFER_BYTES))
-                for name in (STAGE_CHANGES, CHURN_RISK, PROFILES, DEAD_LETTERS)
+                for name in (STAGE_CHANGES, CHURN_RISK, IDENTITY_CHANGES, PROFILES, DEAD_LETTERS)
             )
         except OSError as error:
             self._closing.close()
@@ -52,6 +52,10 @@ class OutputFiles:
     def risk_change(self, change: RiskChanged) -> None:
         """One message of journey.churn-risk."""
         self._churn_risk.write(encode_risk_change(change) + b"\n")
+
+    def identity_change(self, change: IdentityChanged) -> None:
+        """One message of journey.identity-changes."""
+        self._identity_changes.write(encode_identity_change(change) + b"\n")
 
     def profile(self, view: ProfileChanged) -> None:
         """The last message of a profile on journey.profiles."""

@@ -21,6 +21,7 @@ from journey_stream.events.decisions import (
     Decision,
     Erased,
     Forward,
+    IdentityChanged,
     ProfileChanged,
     ProfileGone,
     Rejected,
@@ -63,6 +64,7 @@ class Simulated:
     corrections: int = 0
     risk_changes: int = 0
     risk_corrections: int = 0
+    identity_changes: int = 0
     profiles: int = 0
     clock: int | None = None
     dead_letters: Counter[str] = field(default_factory=Counter)
@@ -110,7 +112,8 @@ def simulate_records(
     as_of: int | None = None,
     latest_arrival: int = MS_MAX,
 ) -> Simulated:
-    """Write stage-changes.jsonl, churn-risk.jsonl, profiles.jsonl and dead-letters.jsonl into `out_dir`.
+    """Write into `out_dir` what the topics would carry: stage-changes.jsonl, churn-risk.jsonl, identity-changes.jsonl,
+    profiles.jsonl and dead-letters.jsonl.
 
     Without a `scorer` churn risk is not scored.
 
@@ -213,6 +216,9 @@ class _Run:
                 self._result.risk_changes += 1
                 self._result.risk_corrections += decision.kind == "retracted"
                 self._files.risk_change(decision)
+            case IdentityChanged():
+                self._result.identity_changes += 1
+                self._files.identity_change(decision)
             case ProfileChanged():
                 self._views[decision.profile_id] = decision
             case ProfileGone() | Erased(is_whole=True):

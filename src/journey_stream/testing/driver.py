@@ -29,9 +29,9 @@ from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Refused, read_touchpoint
 from journey_stream.events.log import Source, encode_message, encode_tick, encode_touchpoint, links_of
 from journey_stream.events.operations import Operation
-from journey_stream.events.outputs import ChurnRiskChange, ProfileView, StageChange
+from journey_stream.events.outputs import ChurnRiskChange, IdentityChange, ProfileView, StageChange
 from journey_stream.events.times import from_ms
-from journey_stream.events.wire import encode_profile, encode_risk_change, encode_stage_change
+from journey_stream.events.wire import encode_identity_change, encode_profile, encode_risk_change, encode_stage_change
 from journey_stream.journey.load import PRESETS, load_model, preset
 from journey_stream.journey.model import Model
 from journey_stream.subscribe.history import RiskHistory, StageHistory
@@ -66,6 +66,7 @@ class JourneyDriver:
         self._offsets: dict[str, int] = {}
         self._stage_changes: list[StageChange] = []
         self._risk_changes: list[ChurnRiskChange] = []
+        self._identity_changes: list[IdentityChange] = []
         self._profiles: dict[str, ProfileView] = {}
         self._dead_letters: list[DeadLetter] = []
         self._read = 0
@@ -85,6 +86,11 @@ class JourneyDriver:
     def risk_changes(self) -> Sequence[ChurnRiskChange]:
         """Every message of journey.churn-risk so far, in the order of publication."""
         return tuple(self._risk_changes)
+
+    @property
+    def identity_changes(self) -> Sequence[IdentityChange]:
+        """Every message of journey.identity-changes so far, in the order of publication."""
+        return tuple(self._identity_changes)
 
     @property
     def dead_letters(self) -> Sequence[DeadLetter]:
@@ -195,6 +201,9 @@ class JourneyDriver:
         self._stage_changes += new
         self._risk_changes += [
             ChurnRiskChange.model_validate_json(encode_risk_change(caused.change)) for caused in batch.risks
+        ]
+        self._identity_changes += [
+            IdentityChange.model_validate_json(encode_identity_change(caused.change)) for caused in batch.identities
         ]
         for profile_id, view in batch.views.items():
             if view is None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from journey_stream.events.outputs import ProfileView, StageChange
+from journey_stream.events.outputs import IdentityChange, ProfileView, StageChange
 from journey_stream.history.record import HistoryError
 from journey_stream.history.simulate import simulate
 from journey_stream.journey.load import parse_model
@@ -173,9 +173,9 @@ def test_no_records_give_empty_files(tmp_path):
     result = simulate([path], MODEL, tmp_path / "out")
 
     assert (0, None) == (result.records, result.clock)
-    assert ["churn-risk.jsonl", "dead-letters.jsonl", "profiles.jsonl", "stage-changes.jsonl"] == sorted(
-        file.name for file in (tmp_path / "out").iterdir()
-    )
+    assert {"churn-risk", "dead-letters", "identity-changes", "profiles", "stage-changes"} == {
+        file.stem for file in (tmp_path / "out").iterdir()
+    }
 
 
 def test_what_an_address_did_before_its_owner_was_known_is_the_owners(tmp_path):
@@ -183,8 +183,14 @@ def test_what_an_address_did_before_its_owner_was_known_is_the_owners(tmp_path):
     bought = purchase("e2", 1) | {"identifiers": {"email": "ann@x.org"}}
     path = write_lines(tmp_path / "in.jsonl", [before, bought])
 
-    simulate([path], MODEL, tmp_path / "out")
+    result = simulate([path], MODEL, tmp_path / "out")
 
+    [known] = lines_of(tmp_path / "out", "identity-changes.jsonl")
+    IdentityChange.model_validate(known)
+    assert ("email:ann@x.org", "linked", "c1", ["e2"], "c1") == tuple(
+        known[name] for name in ("profile_id", "kind", "parent", "evidence", "merged_into")
+    )
+    assert 1 == result.identity_changes
     changes = lines_of(tmp_path / "out", "stage-changes.jsonl")
     assert [("email:ann@x.org", "entered", "visitor"), ("email:ann@x.org", "retracted", "visitor")] == [
         (one["profile_id"], one["kind"], one["to_stage"]) for one in changes if one["profile_id"] != "c1"
