@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from journey_stream.events.outputs import StageChange
+from journey_stream.events.outputs import IdentityChange, StageChange
 from journey_stream.subscribe.history import StageHistory
 from tests.integration.workers import Worker, read_config, write_config
 from tests.support.kafka import Broker
@@ -91,7 +91,8 @@ def test_history_is_replayed_decided_and_explained_and_is_what_simulate_said(
     simulated = cli("simulate", file, "--out", tmp_path / "out", "--as-of", end)
     changes = tmp_path / "out" / "stage-changes.jsonl"
     expected, expected_of_eve = changes_of(changes, "ann"), changes_of(changes, "eve")
-    linked = messages_of(tmp_path / "out" / "identity-changes.jsonl", "email:eve@x.org")
+    [line] = messages_of(tmp_path / "out" / "identity-changes.jsonl", "email:eve@x.org")
+    linked = IdentityChange.model_validate(line).model_dump(mode="json")
     missing = cli("topics", "check", "--history")
     created = cli("topics", "create", "--history")
     again = cli("topics", "create", "--history")
@@ -117,7 +118,7 @@ def test_history_is_replayed_decided_and_explained_and_is_what_simulate_said(
     assert explained["history"][-1]["cause"] == "timer"
     assert expected_of_eve == [change["change_id"] for change in eve["history"]]
     assert [["e1"], ["e2"]] == [change["because"]["evidence"] for change in eve["history"]][:2]
-    assert [("linked", "eve", ["e2"])] == [(one["kind"], one["parent"], one["evidence"]) for one in linked]
-    assert linked == address["identity_messages"] == eve["linked_messages"]
+    assert ("linked", "eve", ["e2"]) == (linked["kind"], linked["parent"], linked["evidence"])
+    assert [linked] == address["identity_messages"] == eve["linked_messages"]
     assert (None, "eve") == (address["profile"], address["merged_into"])
     assert "email:eve@x.org was seen together with eve" in shown.stdout

@@ -14,6 +14,7 @@ from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Admitted, read_touchpoint
 from journey_stream.events.decisions import (
     Decision,
+    Erased,
     Forward,
     IdentityChanged,
     ProfileChanged,
@@ -203,5 +204,5 @@ class _Lone:
                 self._views.pop(decision.profile_id, None)
             case IdentityChanged():
                 self._identities.append(msgspec.json.decode(encode_identity_change(decision)))
-            case Rejected() | Forward():
+            case Rejected() | Forward() | Erased():
                 raise AssertionError(decision)

@@ -111,7 +111,11 @@ async def _identities(
     quoted = msgspec.json.encode(profile_id)  # as it stands in a value that names it
     for number in range(counts[topic]):
         async for record in _records_of(consumer, TopicPartition(topic, number)):
-            if record.value is None or (record.key != key and quoted not in record.value):
+            if record.value is None:  # it was erased: what comes now is of somebody new
+                own = [one for one in own if record.key != key]
+                linked = [one for one in linked if one.profile_id.encode() != record.key]
+                continue
+            if record.key != key and quoted not in record.value:
                 continue
             change = IdentityChange.model_validate_json(record.value)
             if record.key == key:
