@@ -2,39 +2,48 @@
 
     python -m benchmarks.engine --shapes 10000x5,100000x5,1000000x5,10000x50,10000x500 [--title ...]
     python -m benchmarks.engine --shapes 10000x5,10000x50 --churn none,completejourney [--title ...]
+    python -m benchmarks.engine --shapes 10000x50 --identity off,on --anonymous 0.3 --logins 0.02 [--title ...]
 
-A batch of log records is decoded, applied and its state drained by the code of the task, and its changes encoded for
-the output topics. What is measured comes after as many touchpoints as it takes for every customer to hold the number
-asked for, and is cut into runs so that a busy machine shows. It is processor time, which a busy machine disturbs less.
-With several parameters of churn risk each run is done with all of them in turn, on the same touchpoints; the ratio is
-to the first. `--no-segments` takes the segments out of the model.
+A batch of log records is decoded, applied, its state drained, and everything made into messages by the code of the
+task. What is measured comes after as many touchpoints as it takes for every customer to hold the number asked for, and
+is cut into runs so that a busy machine shows. It is processor time, which a busy machine disturbs less, and garbage is
+collected as often as in a worker. With several parameters of churn risk, or with identity off and on, each run is done
+with all of them in turn, on the same touchpoints; the ratio is to the first. Identity brings links and forwards with
+it, which are records of the log that are processed too: all their time counts as that of the touchpoints.
+`--no-segments` takes the segments out of the model.
 """
 
 import argparse
+import gc
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 from statistics import median
 from typing import NamedTuple
 
 import psutil
 
 from benchmarks import report
-from benchmarks.workload import SOURCES, Made, Workload, evenly
+from benchmarks.features import Features
+from benchmarks.workload import SOURCES, Made, Mix, Workload, evenly
 from journey_stream.churn.load import find_scorer
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Admitted, Refused, read_touchpoint
 from journey_stream.events.log import Source, encode_touchpoint
-from journey_stream.events.wire import encode_risk_change, encode_stage_change
-from journey_stream.journey.load import preset
 from journey_stream.worker.batch import Processor
+from journey_stream.worker.config import Settings
+from journey_stream.worker.outbox import Outbox
+from journey_stream.worker.routing import Routed, Routing
+from journey_stream.worker.run import GC_THRESHOLDS
 
 BATCH_RECORDS = 2_000
 RUNS = 5
 DAY_MS = 86_400_000
 START_MS = 1_767_225_600_000
 SPAN_MS = 20 * DAY_MS
+
+
+Row = tuple[str, ...]
 
 
 class Logged(NamedTuple):
@@ -47,70 +56,107 @@ class Logged(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+def collect_as_worker() -> None:
+    """Collect garbage as often as a worker does."""
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.freeze()
+
+
 def logged(records: Iterable[Made]) -> Iterator[Logged]:
-    """What the router makes of valid source records, spared its validation."""
+    """What the router makes of valid source records, spared its validation; no links."""
     for offset, made in enumerate(records):
-        admitted = Admitted(f"c{made.customer}", made.timestamp_ms, made.value)
+        admitted = Admitted(made.owner.decode(), made.timestamp_ms, made.value)
         value = encode_touchpoint(admitted, Source(SOURCES[made.source], 0, offset), made.key)
-        yield Logged(b"c%d" % made.customer, value, made.timestamp_ms, offset)
-
-
-def apply(processor: Processor, records: Iterator[Logged], count: int) -> int:
-    """Feed `count` records in batches; returns the bytes of state that were drained."""
-    drained = 0
-    while count > 0 and (batch := list(islice(records, min(BATCH_RECORDS, count)))):
-        count -= len(batch)
-        drained += sum(len(key) + len(value or b"") for key, value in processor.process(batch).changelog)
-    return drained
+        yield Logged(made.owner, value, made.timestamp_ms, offset)
 
 
 class Subject:
     """One engine under measurement, and what came of it so far."""
 
-    def __init__(self, churn: str, *, segments: bool) -> None:
-        self.churn = churn
-        model = preset("six-stages") if segments else replace(preset("six-stages"), segments=())
-        self.processor = Processor(Partition(model, None, find_scorer(churn)), "log", 0)
+    def __init__(self, features: Features, workload: Workload) -> None:
+        self.features = features
+        settings = Settings(partitions=1)
+        self.processor = Processor(Partition(features.model, None, find_scorer(features.churn)), "log", 0)
+        self._outbox = Outbox(settings, 0)
+        self._routing = Routing(settings, 1, features.model.policy())
+        self._log = settings.topics.log, 0
+        # Everybody gets the same records, made anew for each so that none waits in memory.
+        self._made = evenly(workload)
+        self._passed: list[Logged] = []
+        self._offset = self._sources = 0
         self.seconds: list[float] = []
-        self.changes = self.risks = self.drained = 0
+        self.changes = self.risks = self.drained = self.links = self.forwards = 0
 
-    def run(self, batches: list[list[Logged]]) -> None:
-        begun = time.process_time()
-        for batch in batches:
-            result = self.processor.process(batch)
-            for caused in result.changes:
-                encode_stage_change(caused.change)
-            for caused_risk in result.risks:
-                encode_risk_change(caused_risk.change)
-            self.changes += len(result.changes)
-            self.risks += len(result.risks)
-            self.drained += sum(len(key) + len(value or b"") for key, value in result.changelog)
-        self.seconds.append((time.process_time() - begun) / sum(map(len, batches)))
+    def fill(self, count: int) -> None:
+        """Process `count` touchpoints, unmeasured."""
+        while count > 0:
+            self._process(self._batch(min(BATCH_RECORDS, count)))
+            count -= BATCH_RECORDS
+        self.changes = self.risks = self.drained = self.links = self.forwards = 0
+
+    def run(self, batches: int) -> None:
+        """Process and measure so many batches."""
+        seconds = 0.0
+        for _ in range(batches):
+            batch = self._batch(BATCH_RECORDS)
+            begun = time.process_time()
+            self._process(batch)
+            seconds += time.process_time() - begun
+        self.seconds.append(seconds / (batches * BATCH_RECORDS))
+
+    def _batch(self, count: int) -> list[Logged]:
+        """What the log has next: so many touchpoints with their links, and what was passed on in the batch before."""
+        records, self._passed = self._passed, []
+        routed = Routed.none()
+        for made in islice(self._made, count):
+            source = Logged(made.key, made.value, made.timestamp_ms, self._sources)
+            self._routing.route(SOURCES[made.source], 0, [source], made.timestamp_ms, routed)
+            self._sources += 1
+        self.links += routed.written["link"]
+        records += [self._appended(*row) for row in routed.log[0]]
+        return records
+
+    def _appended(self, key: bytes, value: bytes, headers: object, timestamp: int) -> Logged:
+        del headers
+        self._offset += 1
+        return Logged(key, value, timestamp, self._offset - 1)
+
+    def _process(self, records: list[Logged]) -> None:
+        batch = self.processor.process(records)
+        messages = self._outbox.messages(batch)
+        self._passed = [self._appended(*row) for row in messages.get(self._log, ())]
+        self.forwards += len(self._passed)
+        self.changes += len(batch.changes)
+        self.risks += len(batch.risks)
+        self.drained += sum(len(key) + len(value or b"") for key, value in batch.changelog)
 
 
-def measure(customers: int, held: int, measured: int, churns: list[str], *, segments: bool) -> list[tuple[str, ...]]:
+def measure(customers: int, held: int, measured: int, alternatives: list[Features], mix: Mix | None) -> list[Row]:
     """The rows of one shape."""
     fill = customers * held
-    subjects = [Subject(churn, segments=segments) for churn in churns]
-    # Everybody gets the same records, made anew for each so that none waits in memory.
-    streams = [logged(evenly(Workload(fill + measured, customers, START_MS, SPAN_MS))) for _ in subjects]
-    for subject, records in zip(subjects, streams, strict=True):
-        apply(subject.processor, records, fill)
+    workload = Workload(fill + measured, customers, START_MS, SPAN_MS, mix=mix)
+    subjects = [Subject(features, workload) for features in alternatives]
+    for subject in subjects:
+        subject.fill(fill)
     for _ in range(RUNS):
-        for subject, records in zip(subjects, streams, strict=True):
-            subject.run([list(islice(records, BATCH_RECORDS)) for _ in range(measured // RUNS // BATCH_RECORDS)])
+        for subject in subjects:
+            subject.run(measured // RUNS // BATCH_RECORDS)
     events = measured // RUNS // BATCH_RECORDS * BATCH_RECORDS * RUNS
-    first = median(subjects[0].seconds)
+    first = subjects[0].seconds
     return [
         (
             f"{customers:,}",
             f"{held:,}",
-            subject.churn,
+            "on" if subject.features.identity else "off",
+            subject.features.churn,
             f"{median(subject.seconds) * 1e6:.2f}",
             f"{min(subject.seconds) * 1e6:.2f}-{max(subject.seconds) * 1e6:.2f}",
-            f"{median(subject.seconds) / first:.2f}",
+            # Of runs side by side: what slows one down is likely to slow down the other too.
+            f"{median(mine / its for mine, its in zip(subject.seconds, first, strict=True)):.2f}",
             f"{1 / median(subject.seconds):,.0f}",
             f"{subject.drained / events:,.0f}",
+            f"{subject.links / events:.3f}",
+            f"{subject.forwards / events:.3f}",
             f"{subject.changes / events:.3f}",
             f"{subject.risks / events:.3f}",
             f"{subject.processor.engine.state_bytes / 2**20:,.0f}",
@@ -140,22 +186,32 @@ def main() -> None:
     parser.add_argument("--measured", type=int, default=500_000, help="touchpoints measured of each shape")
     parser.add_argument("--churn", default="none", help="parameters of churn risk by name, several with commas")
     parser.add_argument("--segments", action=argparse.BooleanOptionalAction, default=True, help="those of the model")
+    parser.add_argument("--identity", default="off", help="off, on, or off,on")
+    parser.add_argument("--anonymous", type=float, default=0.0, help="share of touchpoints with only a device_id")
+    parser.add_argument("--logins", type=float, default=0.0, help="share of touchpoints with device_id and customer_id")
     parser.add_argument("--title")
     options = parser.parse_args()
+    mix = Mix(options.anonymous, options.logins)
+    alternatives = [
+        Features(options.segments, identity == "on", churn)
+        for identity, churn in product(options.identity.split(","), options.churn.split(","))
+    ]
+    collect_as_worker()
     rows = []
     for shape in options.shapes.split(","):
         customers, held = map(int, shape.split("x"))
-        for row in measure(customers, held, options.measured, options.churn.split(","), segments=options.segments):
+        for row in measure(customers, held, options.measured, alternatives, mix):
             rows.append(row)
             print(" | ".join(row), flush=True)
     head = (
-        *("customers", "held by each", "churn", "µs per touchpoint", "from-to", "ratio", "touchpoints/s"),
-        *("state bytes drained per touchpoint", "changes per touchpoint", "risk changes per touchpoint"),
-        *("state MiB", "process RSS MiB"),
+        *("customers", "held by each", "identity", "churn", "µs per touchpoint", "from-to", "ratio", "touchpoints/s"),
+        *("state bytes drained per touchpoint", "links per touchpoint", "forwards per touchpoint"),
+        *("changes per touchpoint", "risk changes per touchpoint", "state MiB", "process RSS MiB"),
     )
     body = (
         f"Decode, apply, drain and encode, one process, one partition, {options.measured:,} touchpoints per row in "
-        f"{RUNS} runs. {admission(200_000)}\n\n{report.table(head, rows)}"
+        f"{RUNS} runs. {mix} Decided: {'; '.join(map(str, alternatives))}. {admission(200_000)}"
+        f"\n\n{report.table(head, rows)}"
     )
     report.publish(options.title, body)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Producer
 
-from benchmarks.workload import SOURCES, Made, sentinel
+from benchmarks.workload import SOURCES, Made, passed_sentinel, sentinel
 
 POLL_EVERY = 2_000
 RELEASE_SECONDS_MAX = 60.0
@@ -19,14 +19,14 @@ RELEASE_SECONDS_MAX = 60.0
 class Filler:
     """A transactional producer of source records.
 
-    `by_customer` keys them by customer, for the systems that are spared the repartition; otherwise each source has its
-    own key. Partitions are chosen as Kafka's Java producer chooses them.
+    `by_owner` keys them by their highest identifier, for the systems that are spared the repartition; otherwise each
+    source has its own key. Partitions are chosen as Kafka's Java producer chooses them.
     """
 
-    def __init__(self, bootstrap: str, sources: Sequence[str], partitions: int, *, by_customer: bool) -> None:
+    def __init__(self, bootstrap: str, sources: Sequence[str], partitions: int, *, by_owner: bool) -> None:
         self._sources = sources
         self._partitions = partitions
-        self._by_customer = by_customer
+        self._by_owner = by_owner
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -49,7 +49,7 @@ class Filler:
         timestamp_ms = 0
         for number, record in enumerate(records):
             timestamp_ms = record.timestamp_ms
-            key = b"c%d" % record.customer if self._by_customer else record.key
+            key = record.owner if self._by_owner else record.key
             self._send(self._sources[record.source], record.value, key, timestamp_ms)
             if number % POLL_EVERY == 0:
                 self._producer.poll(0)
@@ -62,12 +62,24 @@ class Filler:
         """
         names = set()
         for index, partition, task in itertools.product(range(len(SOURCES)), range(self._partitions), range(tasks)):
-            if self._by_customer and partition != task:
+            if self._by_owner and partition != task:
                 continue
             name = _name_in(task, tasks, f"{phase}-{index}-{partition}")
-            key = name if self._by_customer else b"end-%d" % partition
-            value = sentinel(name.decode(), index, timestamp_ms)
+            key = name if self._by_owner else b"end-%d" % partition
+            value = sentinel(name.decode(), timestamp_ms)
             self._send(self._sources[index], value, key, timestamp_ms, partition)
+            names.add(name)
+        return names
+
+    def write_passed_sentinels(self, phase: str, timestamp_ms: int, tasks: int) -> set[bytes]:
+        """As `write_sentinels`, for what a task passes on: one per path from a source partition by a task to a task."""
+        names = set()
+        ways = itertools.product(range(len(SOURCES)), range(self._partitions), range(tasks), range(tasks))
+        for index, partition, via, task in ways:
+            stem = f"{phase}-{index}-{partition}-{via}"
+            name, device = _name_in(task, tasks, stem), _name_in(via, tasks, f"{stem}-{task}", "device_id:")
+            for value in passed_sentinel(name.decode(), device.decode(), timestamp_ms):
+                self._send(self._sources[index], value, b"end-%d" % partition, timestamp_ms, partition)
             names.add(name)
         return names
 
@@ -88,9 +100,9 @@ class Filler:
                 return
 
 
-def _name_in(task: int, tasks: int, stem: str) -> bytes:
+def _name_in(task: int, tasks: int, stem: str, kind: str = "") -> bytes:
     for number in itertools.count():
-        name = f"{stem}-{number}".encode()
-        if (murmur2(name) & 0x7FFF_FFFF) % tasks == task:
-            return name
+        name = f"{stem}-{number}"
+        if (murmur2(f"{kind}{name}".encode()) & 0x7FFF_FFFF) % tasks == task:
+            return name.encode()
     raise AssertionError

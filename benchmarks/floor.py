@@ -8,18 +8,15 @@ import asyncio
 import signal
 from typing import Any
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
 
 from benchmarks.peers import options
-from benchmarks.peers.stages import Touchpoint
+from benchmarks.peers.stages import owner_of
 
 RECORDS_MAX = 8_000
 BATCH_BYTES = 256 * 1024
-
-_parse = msgspec.json.Decoder(Touchpoint).decode
 
 
 class Writer:
@@ -83,10 +80,10 @@ async def run(chosen: Any) -> None:
             for partition, messages in fetched.items():
                 offsets[partition] = messages[-1].offset + 1
                 for message in messages:
-                    customer = _parse(message.value).identifiers["customer_id"].encode()
-                    records.add(customer, message.value, message.timestamp)
+                    owner = owner_of(message.value)
+                    records.add(owner, message.value, message.timestamp)
                     if message.key.startswith(b"end-"):
-                        changes.add(customer, message.value, message.timestamp)
+                        changes.add(owner, message.value, message.timestamp)
             async with producer.transaction():
                 await records.send()
                 await changes.send()

@@ -32,6 +32,8 @@ SETTLE_SECONDS = 30.0
 START_SECONDS_MAX = 120.0
 VARIANTS: Mapping[str, tuple[str, tuple[tuple[str, object], ...]]] = {
     "ours": ("ours", (("ticks", True),)),  # the events are of now, so timers may ring as they do in service
+    "ours-identity": ("ours-identity", (("ticks", True),)),
+    "ours-full": ("ours-full", (("ticks", True),)),
     "kafka-streams": ("kafka-streams", ()),  # commit.interval.ms is 100 by default when exactly once
     "kafka-streams-10ms": ("kafka-streams", (("commit.interval.ms", "10"),)),
     "quix-streams": ("quix-streams", ()),
@@ -83,7 +85,7 @@ class Traffic:
     def _probe(self) -> None:
         name = f"new-{self._job.name}-{next(self._numbers)}"
         self._probes.sent[name.encode()] = time.monotonic()
-        self._send(0, sentinel(name, 0, int(time.time() * 1000)), name.encode())
+        self._send(0, sentinel(name, int(time.time() * 1000)), name.encode())
 
     def _send(self, source: int, value: bytes, key: bytes) -> None:
         self._producer.produce(self._job.sources[source], value, key)
@@ -156,10 +158,11 @@ def main() -> None:
             for variant in options.only.split(","):
                 rows.append(measure(broker, variant, options.rate, options.warm_up, options.seconds))
                 print(" | ".join(rows[-1]), flush=True)
+    decided = {variant: SYSTEMS[VARIANTS[variant][0]].features for variant in options.only.split(",")}
     head = ("system", "touchpoints/s", "probes", "p50 ms", "p95 ms", "p99 ms", "max ms", "CPU %", "broker CPU %")
     body = (
         f"{options.seconds:g} s at {options.rate:,} touchpoints/s after a warm-up of {options.warm_up:g} s, "
-        f"{PARTITIONS} tasks, {CUSTOMERS:,} customers.\n\n{report.table(head, rows)}"
+        f"{PARTITIONS} tasks, {CUSTOMERS:,} customers.\n\n{report.features(decided)}\n\n{report.table(head, rows)}"
     )
     report.publish(options.title, body)
 

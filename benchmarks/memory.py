@@ -18,15 +18,16 @@ from pathlib import Path
 import psutil
 
 from benchmarks import report
-from benchmarks.engine import BATCH_RECORDS, SPAN_MS, START_MS, Logged, logged
+from benchmarks.engine import BATCH_RECORDS, SPAN_MS, START_MS, Logged, collect_as_worker, logged
+from benchmarks.features import BY_NAME, Features
 from benchmarks.fill import Filler
 from benchmarks.meter import Meter
 from benchmarks.observer import Observer
 from benchmarks.race import DAY_MS, benchmark_broker, check_alive, make_topics, new_job, running
-from benchmarks.systems import SYSTEMS
+from benchmarks.systems import System, ours
 from benchmarks.workload import Workload, evenly
+from journey_stream.churn.load import find_scorer
 from journey_stream.engine.partition import Partition
-from journey_stream.journey.load import preset
 from journey_stream.worker.batch import Processor
 
 PARTITIONS = 8
@@ -34,9 +35,10 @@ TARGET_MIB, TARGET_SECONDS = 2048, 30
 _LENGTHS = struct.Struct("<BII")
 
 
-def build(profiles: int, held: int, file: Path) -> dict[str, float]:
+def build(profiles: int, held: int, features: Features, file: Path) -> dict[str, float]:
     """Make the state from touchpoints and write it to a file."""
-    processors = [Processor(Partition(preset("six-stages")), "log", number) for number in range(PARTITIONS)]
+    collect_as_worker()
+    processors = [Processor(_engine(features), "log", number) for number in range(PARTITIONS)]
     waiting: list[list[Logged]] = [[] for _ in processors]
     begun = time.perf_counter()
     for record in logged(evenly(Workload(profiles * held, profiles, START_MS, SPAN_MS))):
@@ -55,10 +57,11 @@ def build(profiles: int, held: int, file: Path) -> dict[str, float]:
     return {"build seconds": seconds, "build RSS MiB": _rss_mib(), "state file MiB": file.stat().st_size / 2**20}
 
 
-def restore(file: Path) -> dict[str, float]:
+def restore(features: Features, file: Path) -> dict[str, float]:
     """Restore the state from the file, as a worker restores its tasks."""
+    collect_as_worker()
     before = _rss_mib()
-    partitions = [Partition(preset("six-stages")) for _ in range(PARTITIONS)]
+    partitions = [_engine(features) for _ in range(PARTITIONS)]
     begun = time.perf_counter()
     for number, key, value in _read(file):
         partitions[number].restore(key, value)
@@ -73,9 +76,8 @@ def restore(file: Path) -> dict[str, float]:
     }
 
 
-def through_kafka(profiles: int, held: int) -> dict[str, float]:
+def through_kafka(profiles: int, held: int, system: System) -> dict[str, float]:
     """Feed a router and a tasks process, stop them, start them anew: seconds until the first new consequence is out."""
-    system = SYSTEMS["ours"]
     span_ms = 20 * DAY_MS
     start_ms = int(time.time() * 1000) - span_ms
     with (
@@ -84,7 +86,7 @@ def through_kafka(profiles: int, held: int) -> dict[str, float]:
     ):
         job = new_job(broker, system, PARTITIONS)
         make_topics(broker, system, job)
-        filler = Filler(broker.bootstrap, job.sources, PARTITIONS, by_customer=False)
+        filler = Filler(broker.bootstrap, job.sources, PARTITIONS, by_owner=False)
 
         def feed(phase: str, workload: Workload | None) -> set[bytes]:
             filler.hold()
@@ -111,6 +113,10 @@ def through_kafka(profiles: int, held: int) -> dict[str, float]:
                 }
 
 
+def _engine(features: Features) -> Partition:
+    return Partition(features.model, None, find_scorer(features.churn))
+
+
 def _read(file: Path) -> Iterator[tuple[int, bytes, bytes]]:
     with file.open("rb", buffering=1 << 20) as source:
         while head := source.read(_LENGTHS.size):
@@ -132,17 +138,19 @@ def main() -> None:
     parser.add_argument("--profiles", type=int, default=1_000_000)
     parser.add_argument("--held", type=int, default=5, help="touchpoints of each")
     parser.add_argument("--kafka", action="store_true", help="restore a worker from the broker")
+    parser.add_argument("--features", choices=BY_NAME, default="stages", help="what is decided")
     parser.add_argument("--title")
     options = parser.parse_args()
+    features = BY_NAME[options.features]
     if options.kafka:
-        found = through_kafka(options.profiles, options.held)
+        found = through_kafka(options.profiles, options.held, ours("ours", "router", "tasks", features=features))
     else:
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / "state"
-            found = _alone(build, options.profiles, options.held, file) | _alone(restore, file)
+            found = _alone(build, options.profiles, options.held, features, file) | _alone(restore, features, file)
     body = (
         f"{options.profiles:,} profiles, {options.held} touchpoints each, {PARTITIONS} partitions in one process. "
-        f"The aim is at most {TARGET_MIB:,} MiB and {TARGET_SECONDS} s.\n\n"
+        f"Decided: {features}. The aim is at most {TARGET_MIB:,} MiB and {TARGET_SECONDS} s.\n\n"
         + report.table(("what", "value"), [(name, f"{value:,.1f}") for name, value in found.items()])
     )
     report.publish(options.title, body)

@@ -18,7 +18,7 @@ from benchmarks.fill import Filler
 from benchmarks.meter import Meter, broker_pid, log_bytes
 from benchmarks.observer import Observer
 from benchmarks.systems import Job, System
-from benchmarks.workload import SOURCES, Workload, touchpoints
+from benchmarks.workload import SOURCES, Mix, Workload, touchpoints
 from tests.support.kafka import KafkaBroker
 
 REPOSITORY = Path(__file__).parents[1]
@@ -39,6 +39,7 @@ class Shape(NamedTuple):
     partitions: int = 4
     days: float = 20.0
     seed: int = 7
+    mix: Mix | None = None
 
 
 class Result(NamedTuple):
@@ -107,11 +108,11 @@ def _measure(broker: KafkaBroker, system: System, shape: Shape, job: Job) -> Res
     span_ms = int(shape.days * DAY_MS)
     start_ms = int(time.time() * 1000) - span_ms
     customers = max(1, int(shape.customers * system.share))
-    made = touchpoints(Workload(warm_up + events, customers, start_ms, span_ms, shape.seed))
-    filler = Filler(broker.bootstrap, job.sources, shape.partitions, by_customer=system.by_customer)
+    made = touchpoints(Workload(warm_up + events, customers, start_ms, span_ms, shape.seed, mix=shape.mix))
+    filler = Filler(broker.bootstrap, job.sources, shape.partitions, by_owner=system.by_owner)
     filler.hold()
     warm_until_ms = filler.write(islice(made, warm_up))
-    warm_keys = filler.write_sentinels("warm", warm_until_ms, shape.partitions)
+    warm_keys = _sentinels(filler, system, "warm", warm_until_ms, shape.partitions)
     filler.release()
     observer = Observer(broker.bootstrap, job.output, shape.partitions)
     observer.expect(warm_keys)
@@ -120,7 +121,7 @@ def _measure(broker: KafkaBroker, system: System, shape: Shape, job: Job) -> Res
         seconds_max = START_SECONDS_MAX + warm_up / EVENTS_PER_SECOND_MIN
         observer.wait(seconds_max, alive)
         filler.hold()
-        keys = filler.write_sentinels("done", filler.write(made), shape.partitions)
+        keys = _sentinels(filler, system, "done", filler.write(made), shape.partitions)
         filler.flush()
         observer.expect(keys)
         with (
@@ -142,6 +143,14 @@ def _measure(broker: KafkaBroker, system: System, shape: Shape, job: Job) -> Res
                 changelog_bytes=_changelog(broker.data_dir, job) - before_bytes,
                 output_messages=observer.messages - before_messages,
             )
+
+
+def _sentinels(filler: Filler, system: System, phase: str, timestamp_ms: int, tasks: int) -> set[bytes]:
+    """Markers at the end of every way that a touchpoint can take through the system."""
+    keys = filler.write_sentinels(phase, timestamp_ms, tasks)
+    if system.features.identity:
+        keys |= filler.write_passed_sentinels(f"{phase}-passed", timestamp_ms, tasks)
+    return keys
 
 
 @contextlib.contextmanager

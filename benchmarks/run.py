@@ -2,6 +2,11 @@
 
 python -m benchmarks.run                                            the real one
 python -m benchmarks.run --events 200000 --warm-up 50000 --repeats 1 --only ours,kafka-streams     a quick look
+
+What identity costs: first where no touchpoint names more than its customer, then with anonymous ones and log-ins.
+
+python -m benchmarks.run --anonymous 0 --logins 0 --only ours,ours-identity
+python -m benchmarks.run --anonymous 0.3 --logins 0.02 --only ours,ours-identity,kafka-streams
 """
 
 import argparse
@@ -11,13 +16,19 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.race import Result, Shape, benchmark_broker, run_once
 from benchmarks.systems import SYSTEMS
+from benchmarks.workload import Mix
 
+EVERYBODY_NAMED = "Each touchpoint carries its customer_id and one more identifier."
+REPARTITIONED = (
+    "Where identity is off, and in the other systems, a touchpoint belongs to its highest identifier for good: it is "
+    "repartitioned by that, and what a device did stays apart from its customer."
+)
 DEFAULT = ("ours", "kafka-streams", "kafka-streams-no-repartition", "quix-streams", "faust", "floor")
 
 
 def main() -> None:
     options = _options()
-    shape = Shape(options.events, options.warm_up, options.customers, options.partitions, options.days)
+    shape = Shape(options.events, options.warm_up, options.customers, options.partitions, options.days, mix=options.mix)
     systems = [SYSTEMS[name] for name in options.only]
     results: list[Result] = []
     with (
@@ -32,7 +43,9 @@ def main() -> None:
     body = (
         f"{options.events:,} events after a warm-up of {options.warm_up:,}, {options.customers:,} customers, "
         f"4 sources of {options.partitions} partitions, {options.partitions} tasks, "
-        f"{options.days:g} days of event time.\n\n"
+        f"{options.days:g} days of event time. {options.mix or EVERYBODY_NAMED}"
+        f"{' ' + REPARTITIONED if options.mix else ''}\n\n"
+        f"{report.features({system.name: system.features for system in systems})}\n\n"
         f"{report.race_table(results)}"
     )
     report.publish(options.title, body)
@@ -55,6 +68,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--partitions", type=int, default=4, help="of each source, and tasks")
     parser.add_argument("--days", type=float, default=20.0, help="event time that the events cover")
+    parser.add_argument("--anonymous", type=float, help="share of touchpoints that carry only a device_id")
+    parser.add_argument("--logins", type=float, help="share of touchpoints that carry device_id and customer_id")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", default=",".join(DEFAULT), help=f"some of {', '.join(SYSTEMS)}")
     parser.add_argument("--title", help="append to RESULTS.md under this title; without it, print only")
@@ -64,6 +79,9 @@ def _options() -> argparse.Namespace:
     unknown = set(options.only) - set(SYSTEMS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(SYSTEMS)}")
+    options.mix = None
+    if options.anonymous is not None or options.logins is not None:
+        options.mix = Mix(options.anonymous or 0.0, options.logins or 0.0)
     return options
 
 

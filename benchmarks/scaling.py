@@ -51,7 +51,8 @@ def main() -> None:
     )
     body = (
         f"{options.system}: {options.events:,} events after a warm-up of {options.warm_up:,}; each source topic has as "
-        f"many partitions as there are tasks.\n\n{report.table(head, rows)}"
+        f"many partitions as there are tasks. Decided: {SYSTEMS[options.system].features}.\n\n"
+        f"{report.table(head, rows)}"
     )
     report.publish(options.title, body)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import yaml
 
+from benchmarks.features import FULL, IDENTITY, STAGES, Features
 from tests.support.kafka_files import find_java
 
 HERE = Path(__file__).parent
@@ -34,25 +35,28 @@ class System(NamedTuple):
     """One contestant. `share` is the part of the events that it gets: the slow ones would take all day.
 
     `prepare` runs before the sources are filled; `commands` are the processes to start. `needs_output` says that the
-    output topic has to be made for it.
+    output topic has to be made for it. `features` says what is decided: by the others, stages only.
     """
 
     name: str
     guarantee: str
     commands: Callable[[Job], list[Command]]
     prepare: Callable[[Job], None] = lambda _: None
-    by_customer: bool = False
+    by_owner: bool = False
     share: float = 1.0
     needs_output: bool = True
+    features: Features = STAGES
 
 
-def ours(name: str, *roles: str) -> System:
+def ours(name: str, *roles: str, features: Features = STAGES) -> System:
     """journey-stream itself: one worker process per entry of `roles`."""
 
     def commands(job: Job) -> list[Command]:
         return [[*_OURS, "worker", "--config", str(job.directory / "journey.yaml"), "--role", role] for role in roles]
 
     def prepare(job: Job) -> None:
+        model = job.directory / "model.yaml"
+        model.write_text(features.model_file)
         config = {
             "bootstrap_servers": [job.bootstrap],
             "application_id": job.name,
@@ -61,8 +65,8 @@ def ours(name: str, *roles: str) -> System:
             "partitions": job.partitions,
             # The events are of the last days, so the wall clock is ahead of them: a replay, in which no tick may fire.
             "ticks": False,
-            # The job is about stages; the others score nobody.
-            "churn": "none",
+            "model": str(model),
+            "churn": features.churn,
             "metrics_port": 0,
             "log_level": "warning",
         } | dict(job.settings)
@@ -70,10 +74,10 @@ def ours(name: str, *roles: str) -> System:
         file.write_text(yaml.safe_dump(config))
         subprocess.run([*_OURS, "topics", "create", "--config", str(file)], check=True, stdout=subprocess.DEVNULL)
 
-    return System(name, "exactly once", commands, prepare, needs_output=False)
+    return System(name, "exactly once", commands, prepare, needs_output=False, features=features)
 
 
-def kafka_streams(name: str, *arguments: str, by_customer: bool = False) -> System:
+def kafka_streams(name: str, *arguments: str, by_owner: bool = False) -> System:
     def commands(job: Job) -> list[Command]:
         java = find_java()
         if java is None:
@@ -89,9 +93,9 @@ def kafka_streams(name: str, *arguments: str, by_customer: bool = False) -> Syst
         run += ["journey.bench.JourneyApp", *_common(job), *arguments]
         for key, value in job.settings:
             run += [f"--set.{key}", str(value)]
-        return [run + (["--no-repartition"] if by_customer else [])]
+        return [run + (["--no-repartition"] if by_owner else [])]
 
-    return System(name, "exactly once", commands, _build_kafka_streams, by_customer=by_customer)
+    return System(name, "exactly once", commands, _build_kafka_streams, by_owner=by_owner)
 
 
 def python_peer(name: str, module: str, guarantee: str, processes: int, share: float = 1.0) -> System:
@@ -121,8 +125,10 @@ SYSTEMS: dict[str, System] = {
     for system in (
         ours("ours", "router", "tasks"),
         ours("ours-3-processes", "router", "tasks", "tasks"),
+        ours("ours-identity", "router", "tasks", features=IDENTITY),
+        ours("ours-full", "router", "tasks", features=FULL),
         kafka_streams("kafka-streams"),
-        kafka_streams("kafka-streams-no-repartition", by_customer=True),
+        kafka_streams("kafka-streams-no-repartition", by_owner=True),
         kafka_streams(
             "kafka-streams-1s", "--set.commit.interval.ms", "1000", "--set.statestore.cache.max.bytes", "134217728"
         ),

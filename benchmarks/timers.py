@@ -5,6 +5,7 @@
 Every customer buys three times within three weeks and is never heard of again. Then time passes in silence, by ticks
 of an hour, until nothing can happen any more or the days are over. It is done twice, with churn risk and without, each
 in a process of its own; both decide the silences of the preset six-stages: the difference is what churn risk costs.
+`--features full` adds segments and identity to both.
 """
 
 import argparse
@@ -15,13 +16,13 @@ from collections.abc import Callable
 import psutil
 
 from benchmarks import report
-from benchmarks.engine import BATCH_RECORDS, DAY_MS, START_MS, Logged
+from benchmarks.engine import BATCH_RECORDS, DAY_MS, START_MS, Logged, collect_as_worker
+from benchmarks.features import BY_NAME, Features
 from journey_stream.churn.load import NONE, find_scorer
 from journey_stream.engine.partition import Partition
 from journey_stream.events.admission import Admitted
 from journey_stream.events.log import Source, encode_tick, encode_touchpoint
 from journey_stream.events.times import HOUR_MS, rfc3339
-from journey_stream.journey.load import preset
 from journey_stream.worker.batch import Processor
 
 PURCHASES = 3
@@ -29,9 +30,10 @@ SPREAD_MS = 7 * DAY_MS
 Result = dict[str, float]
 
 
-def silence(customers: int, days: int, churn: str) -> Result:
+def silence(customers: int, days: int, features: Features) -> Result:
     """Everybody buys, and then nobody does anything."""
-    processor = Processor(Partition(preset("six-stages"), None, find_scorer(churn)), "log", 0)
+    collect_as_worker()
+    processor = Processor(Partition(features.model, None, find_scorer(features.churn)), "log", 0)
     engine = processor.engine
     before = _rss_bytes()
     begun = time.process_time()
@@ -92,12 +94,14 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=400, help="of silence")
     parser.add_argument("--churn", default="completejourney", help="parameters of churn risk")
+    parser.add_argument("--features", choices=BY_NAME, default="stages", help="what is decided besides")
     parser.add_argument("--title")
     options = parser.parse_args()
-    without, found = (_alone(silence, options.customers, options.days, churn) for churn in (NONE, options.churn))
+    both = [BY_NAME[options.features]._replace(churn=churn) for churn in (NONE, options.churn)]
+    without, found = (_alone(silence, options.customers, options.days, features) for features in both)
     body = (
         f"{options.customers:,} customers buy {PURCHASES} times each and fall silent for {options.days} days; one "
-        "partition, no broker.\n\n"
+        f"partition, no broker. Decided: {both[0]}; and the same with churn risk on.\n\n"
         + report.table(
             ("what", "without churn risk", f"with {options.churn}"),
             [(name, f"{without[name]:,.1f}", f"{value:,.1f}") for name, value in found.items()],

@@ -2,6 +2,8 @@
 
 What makes them resemble real ones: customers differ in how much they do, most of it is browsing, web touchpoints come
 in sessions, each source has a key of its own (session, message, till, case), and producers repeat themselves at times.
+
+Each names its customer and one more identifier, unless a `Mix` says who is named.
 """
 
 import random
@@ -14,6 +16,24 @@ from typing import NamedTuple
 SOURCES = ("web", "email", "store", "crm")
 OPEN_SESSIONS = 4096
 BLOCK = 8192
+
+
+class Mix(NamedTuple):
+    """Whom touchpoints name: shares of all that name only a device, and a device together with its customer.
+
+    These are web touchpoints; every customer has one device. All others name nothing but the customer.
+    """
+
+    anonymous: float
+    logins: float
+
+    def __str__(self) -> str:
+        if not self.anonymous and not self.logins:
+            return "Touchpoints carry only a customer_id."
+        return (
+            f"{self.anonymous:.3g} of the touchpoints carry only a device_id, {self.logins:.3g} are log-ins (device_id "
+            "and customer_id), the others carry only a customer_id."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +49,15 @@ class Workload:
     span_ms: int
     seed: int = 7
     duplicates: float = 0.01
+    mix: Mix | None = None
 
 
 class Made(NamedTuple):
-    """One source record: index into SOURCES, source key, customer, Kafka timestamp (ms) and JSON value."""
+    """One source record: index into SOURCES, source key, profile id, Kafka timestamp (ms) and JSON value."""
 
     source: int
     key: bytes
-    customer: int
+    owner: bytes
     timestamp_ms: int
     value: bytes
 
@@ -44,21 +65,22 @@ class Made(NamedTuple):
 class _Kind(NamedTuple):
     weight: float
     source: int
+    who: bytes
     template: bytes
 
 
 _HEAD = b'{"event_id":"%b","occurred_at":"%b","channel":"'
-_WHO = b'","identifiers":{"customer_id":"c%d","'
+_CUSTOMER = b'"customer_id":"c%d"'
 
 
 def _kind(weight: float, source: str, type_: str, other_identifier: bytes, rest: bytes, channel: str = "") -> _Kind:
-    head = _HEAD + (channel or source).encode() + b'","type":"' + type_.encode() + _WHO + other_identifier + b'"},'
-    return _Kind(weight, SOURCES.index(source), head + rest + b"}")
+    head = _HEAD + (channel or source).encode() + b'","type":"' + type_.encode() + b'","identifiers":{%b},'
+    return _Kind(weight, SOURCES.index(source), _CUSTOMER + b"," + other_identifier, head + rest + b"}")
 
 
-_DEVICE = b'device_id":"d-%x'
-_EMAIL = b'email":"person-%x@example.org'
-_CARD = b'loyalty_card":"%013d'
+_DEVICE = b'"device_id":"d-%x"'
+_EMAIL = b'"email":"person-%x@example.org"'
+_CARD = b'"loyalty_card":"%013d"'
 _PAGE = b'"campaign":"spring-%d","properties":{"path":"/catalogue/item-%d","referrer":"search"}'
 _MONEY = b'"campaign":"spring-%d","value":%d.5,"currency":"EUR","properties":{"items":2}'
 _MAIL = b'"campaign":"newsletter-%d","properties":{"subject":"Week %d","link":"/catalogue"}'
@@ -84,6 +106,9 @@ KINDS: tuple[_Kind, ...] = (
     _kind(0.6, "crm", "review_posted", _EMAIL, _ASKED, "survey"),
     _kind(0.2, "crm", "referral", _EMAIL, _ASKED, "survey"),
 )
+_NOTE = next(kind for kind in KINDS if b'"note"' in kind.template)
+_WEB = SOURCES.index("web")
+_WEB_SHARE = sum(kind.weight for kind in KINDS if kind.source == _WEB) / sum(kind.weight for kind in KINDS)
 _KEYS = (b"session-%x", b"message-%x", b"till-%x", b"case-%x")
 
 
@@ -91,6 +116,7 @@ def touchpoints(workload: Workload) -> Iterator[Made]:
     """The records of a workload in the order of their Kafka timestamps, which are their event times."""
     rng = random.Random(workload.seed)
     draw, bits = rng.random, rng.getrandbits
+    who = _namer(workload)
     weights = [kind.weight for kind in KINDS]
     sessions = [(_somebody(draw, workload.customers), n, 1 + bits(4)) for n in range(OPEN_SESSIONS)]
     opened = OPEN_SESSIONS
@@ -101,12 +127,12 @@ def touchpoints(workload: Workload) -> Iterator[Made]:
         for kind in rng.choices(KINDS, weights, k=min(BLOCK, workload.events - index)):
             timestamp_ms = workload.start_ms + int(index * step_ms)
             if made is not None and draw() < workload.duplicates:
-                yield Made(made.source, made.key, made.customer, timestamp_ms, made.value)
+                yield made._replace(timestamp_ms=timestamp_ms)
                 index += 1
                 continue
             slot = bits(12)
             customer, session, left = sessions[slot]
-            made = _record(kind, customer, session if kind.source == 0 else index, timestamp_ms, bits)
+            made = _record(kind, who(kind, customer), session if kind.source == _WEB else index, timestamp_ms, bits)
             yield made
             index += 1
             if left > 1:
@@ -120,6 +146,7 @@ def evenly(workload: Workload) -> Iterator[Made]:
     """As `touchpoints`, but every customer has equally many and nothing comes twice."""
     rng = random.Random(workload.seed)
     bits = rng.getrandbits
+    who = _namer(workload)
     weights = [kind.weight for kind in KINDS]
     step_ms = workload.span_ms / workload.events
     stride = next(number for number in range(7919, 7919 + workload.customers) if gcd(number, workload.customers) == 1)
@@ -127,26 +154,61 @@ def evenly(workload: Workload) -> Iterator[Made]:
     while index < workload.events:
         for kind in rng.choices(KINDS, weights, k=min(BLOCK, workload.events - index)):
             customer = index * stride % workload.customers
-            yield _record(kind, customer, index, workload.start_ms + int(index * step_ms), bits)
+            yield _record(kind, who(kind, customer), index, workload.start_ms + int(index * step_ms), bits)
             index += 1
 
 
-def _record(kind: _Kind, customer: int, key: int, timestamp_ms: int, bits: Callable[[int], int]) -> Made:
+_Who = tuple[bytes, bytes]
+"""The profile id of a touchpoint's owner, and its identifiers in JSON."""
+
+
+def _namer(workload: Workload) -> Callable[[_Kind, int], _Who]:
+    """Whom the touchpoints of a customer name. Raises ValueError if the web has too few for the mix."""
+    if workload.mix is None:
+        return lambda kind, customer: (b"c%d" % customer, kind.who % (customer, customer))
+    # Of a generator of its own, so that the touchpoints are the same whatever they name.
+    draw = random.Random(workload.seed + 1).random
+    anonymous, logins = (share / _WEB_SHARE for share in workload.mix)
+    if min(anonymous, logins) < 0 or anonymous + logins > 1:
+        raise ValueError(f"anonymous and logins: {workload.mix}; the web has {_WEB_SHARE:.2f} of all touchpoints")
+
+    def named(kind: _Kind, customer: int) -> _Who:
+        drawn = draw() if kind.source == _WEB else 1.0
+        if drawn < anonymous:
+            return b"device_id:d-%x" % customer, _DEVICE % customer
+        if drawn < anonymous + logins:
+            return b"c%d" % customer, (_CUSTOMER + b"," + _DEVICE) % (customer, customer)
+        return b"c%d" % customer, _CUSTOMER % customer
+
+    return named
+
+
+def _record(kind: _Kind, who: _Who, key: int, timestamp_ms: int, bits: Callable[[int], int]) -> Made:
     event_id = b"%016x%016x" % (bits(64), bits(64))
-    value = kind.template % (event_id, _rfc3339(timestamp_ms), customer, customer, bits(3), bits(10))
-    return Made(kind.source, _KEYS[kind.source] % key, customer, timestamp_ms, value)
+    owner, identifiers = who
+    value = kind.template % (event_id, _rfc3339(timestamp_ms), identifiers, bits(3), bits(10))
+    return Made(kind.source, _KEYS[kind.source] % key, owner, timestamp_ms, value)
 
 
-def sentinel(name: str, source: int, timestamp_ms: int) -> bytes:
+def sentinel(name: str, timestamp_ms: int) -> bytes:
     """A new customer's first page view: its stage change shows that everything before it was processed."""
-    return KINDS[0].template.replace(b'"c%d"', b'"%b"') % (
-        b"event-%b" % name.encode(),
-        _rfc3339(timestamp_ms),
-        name.encode(),
-        source,
-        1,
-        1,
+    return _told(KINDS[0], b"event-%b" % name.encode(), b'"customer_id":"%b"' % name.encode(), timestamp_ms)
+
+
+def passed_sentinel(name: str, device: str, timestamp_ms: int) -> tuple[bytes, bytes]:
+    """A note about a new customer, which changes no stage and names a device; and a page view that names it alone.
+
+    The stage change of the customer shows that everything before was processed, by the device's task as well.
+    """
+    customer, seen = b'"customer_id":"%b"' % name.encode(), b'"device_id":"%b"' % device.encode()
+    return (
+        _told(_NOTE, b"note-%b" % device.encode(), customer + b"," + seen, timestamp_ms),
+        _told(KINDS[0], b"event-%b" % device.encode(), seen, timestamp_ms),
     )
+
+
+def _told(kind: _Kind, event_id: bytes, identifiers: bytes, timestamp_ms: int) -> bytes:
+    return kind.template % (event_id, _rfc3339(timestamp_ms), identifiers, 1, 1)
 
 
 def _somebody(draw: Callable[[], float], customers: int) -> int:

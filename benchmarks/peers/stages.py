@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+LOWER = ("loyalty_card", "email", "phone", "device_id", "anonymous_id")
+"""Identifiers below the customer id, the one that identifies best first."""
+
 IDS = ("awareness", "consideration", "decision", "purchase", "retention", "advocacy")
 REACHED, ENGAGEMENT, INTEREST, LEAD, INTENT, PURCHASE, COUPON, PART, RECOMMENDATION = (1 << bit for bit in range(9))
 MEANING = {
@@ -90,12 +93,18 @@ _json = msgspec.json.Encoder().encode
 
 
 def owner_of(value: bytes) -> bytes | None:
-    """The key to repartition by; None for a record that is not a valid touchpoint."""
+    """The key to repartition by, the highest identifier; None for a record that is not a valid touchpoint."""
     try:
-        customer = _touchpoint(value).identifiers.get("customer_id")
+        identifiers = _touchpoint(value).identifiers
     except (msgspec.MsgspecError, ValueError):
         return None
-    return customer.encode() if customer else None
+    customer = identifiers.get("customer_id")
+    if customer:
+        return customer.encode()
+    for kind in LOWER:
+        if found := identifiers.get(kind):
+            return f"{kind}:{found}".encode()
+    return None
 
 
 def step(key: bytes, value: bytes, packed: bytes | None) -> tuple[bytes | None, list[bytes]]:

@@ -21,6 +21,9 @@ record Touchpoint(
 
   private static final ObjectReader READER = new ObjectMapper().readerFor(Touchpoint.class);
 
+  /** Identifiers below the customer id, the one that identifies best first. */
+  private static final String[] LOWER = {"loyalty_card", "email", "phone", "device_id", "anonymous_id"};
+
   static Touchpoint parse(byte[] json) {
     try {
       return READER.readValue(json);
@@ -29,7 +32,7 @@ record Touchpoint(
     }
   }
 
-  /** The key to repartition by, or null for a record that is not a valid touchpoint. */
+  /** The key to repartition by, the highest identifier, or null for a record that is not a valid touchpoint. */
   static byte[] ownerOf(byte[] json) {
     Touchpoint read = json == null ? null : parse(json);
     if (read == null || read.eventId == null || read.occurredAt == null || read.channel == null
@@ -37,7 +40,16 @@ record Touchpoint(
       return null;
     }
     String customer = read.identifiers.get("customer_id");
-    return customer == null ? null : customer.getBytes(StandardCharsets.UTF_8);
+    if (customer != null) {
+      return customer.getBytes(StandardCharsets.UTF_8);
+    }
+    for (String kind : LOWER) {
+      String found = read.identifiers.get(kind);
+      if (found != null) {
+        return (kind + ':' + found).getBytes(StandardCharsets.UTF_8);
+      }
+    }
+    return null;
   }
 
   long occurredAtMs() {
