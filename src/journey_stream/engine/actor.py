@@ -122,8 +122,7 @@ class Actor(Profile):
     def fold_expired(self, clock: int) -> list[Decision]:
         """Fold what nothing admissible can touch any more."""
         told = super().fold_expired(clock)
-        if self.knows_links():
-            self._forget(clock)
+        if self.knows_links() and self._forget(clock):
             self._keep_links()
         return told
 
@@ -168,8 +167,12 @@ class Actor(Profile):
             one = message.touchpoints[0]
             reaction = plan.reaction(one.channel, one.type)
             return [*told, *self._receive(reaction, one.at, one.event_id, one.facts, via, clock)]
+        new: dict[str, tuple[Touch, str | None]] = {}
         for one in message.touchpoints:
             touch = Touch(one.at, one.event_id, one.channel, one.type, one.facts, (via,))
+            if touch.id in new:
+                self._put_in(list(new.values()))  # where the next line looks for others of its event_id
+                new = {}
             owner = self._owner(touch.at) if self.head.routes else None
             if owner == NOBODY:
                 self.context.publisher.counters.shared += 1
@@ -178,7 +181,8 @@ class Actor(Profile):
             elif (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
                 told += self.final()
             else:
-                self._put_in(touch, owner)
+                new[touch.id] = touch, owner
+        self._put_in(list(new.values()))
         return [*told, *self._settle(clock, moved=message.moved)]
 
     def retract(self, message: Retract, clock: int) -> Sequence[Decision]:
@@ -214,13 +218,16 @@ class Actor(Profile):
         if (at, event_id) <= (head.folded_at, head.folded_id):
             return self.final()
         touch = Touch(at, event_id, reaction.channel, reaction.type, facts, via)
-        if (at, event_id) > (head.last_at, head.last_id):
-            self.changed = True
-            self.append(at, event_id, mark, pack_touches([touch]))
-            self._deliveries.append((touch, owner))
-        else:
-            self._put_in(touch, owner)
-        return self._settle(clock, moved=False)
+        if (at, event_id) <= (head.last_at, head.last_id):
+            self._put_in([(touch, owner)])
+            return self._settle(clock, moved=False)
+        self.changed = True
+        self.append(at, event_id, mark, pack_touches([touch]))
+        passed = Passed(at, event_id, reaction.channel, reaction.type, facts)
+        forward = Forward(Deliver(profile_id=owner, at=at, via=self.id, touchpoints=[passed]))
+        if head.held > self.context.touchpoints_max:
+            return [forward, *self.keep_within_bounds(clock)]
+        return (forward,)
 
     def _owner(self, at: int) -> str | None:
         """Whom a touchpoint at `at` (ms) belongs to: a higher identifier, NOBODY, or this one (None)."""
@@ -256,7 +263,7 @@ class Actor(Profile):
         if sender is not None:
             self._keep_displaced(held)
         self._take_out(held)
-        self._put_in(touch, self._owner(touch.at))
+        self._put_in([(touch, self._owner(touch.at))])
         return [Rejected(Reason.CONFLICTING_DUPLICATE, conflict(touch, held), describe(held))]
 
     def _lose(self, touch: Touch, sender: str) -> bool:
@@ -285,28 +292,31 @@ class Actor(Profile):
             self._forget_displaced(heir)
             owner = self._owner(heir.at)
             if owner != NOBODY:
-                self._put_in(heir, owner)
+                self._put_in([(heir, owner)])
         return True
 
     def _replace(self, held: Touch, touch: Touch) -> None:
         """The same touchpoint, from other senders."""
         self.changed = True
         self.remove(held)
-        self.insert(touch)
+        self.insert([touch])
         if touch.via is None and self.knows_links():
             # It stays for good, so whoever lost against it has lost for good.
             for other in [other for other in self.links().displaced if other.id == touch.id]:
                 self._forget_displaced(other)
 
-    def _put_in(self, touch: Touch, owner: str | None) -> None:
-        """Hold a touchpoint that belongs to `owner`; `_settle` does the rest."""
+    def _put_in(self, owned: list[tuple[Touch, str | None]]) -> None:
+        """Hold touchpoints, each with whom it belongs to; `_settle` does the rest."""
+        if not owned:
+            return
         self.changed = True
-        self.insert(touch)
-        if owner is None:
-            self._is_stale = True
-            self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
-        else:
-            self._deliveries.append((touch, owner))
+        self.insert([touch for touch, _ in owned])
+        for touch, owner in owned:
+            if owner is None:
+                self._is_stale = True
+                self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+            else:
+                self._deliveries.append((touch, owner))
 
     def _take_out(self, touch: Touch) -> None:
         """The opposite of `_put_in`."""
@@ -507,7 +517,7 @@ class Actor(Profile):
         elif new != old:
             self._deliveries.append((touch, new))
         self.changed = True
-        self.insert(touch)
+        self.insert([touch])
 
     def _attach_anew(self, parent: str) -> Attach:
         return Attach(profile_id=parent, at=self.links().observations[parent][-1] * HOUR_MS, child=self.id)
@@ -550,10 +560,10 @@ class Actor(Profile):
         went = [Attach(profile_id=parent, at=at, child=self.id, gone=True) for parent in sorted(attached - now)]
         return [*decisions, *map(Forward, came), *map(Forward, went)]
 
-    def _forget(self, clock: int) -> None:
-        """Drop observations that nothing needs any more: what is held is still asked for its owner."""
+    def _forget(self, clock: int) -> bool:
+        """Drop what nothing needs any more: what is held is still asked for its owner. Tell whether there was any."""
         oldest = next((touch.at for touch in self.touches()), NEVER)
-        self.links().forget(min(clock - self.holding_ms, oldest), self._ranking)
+        return self.links().forget(min(clock - self.holding_ms, oldest), self._ranking)
 
     def _keep_links(self) -> None:
         self.changed = True

@@ -57,6 +57,9 @@ class Links:
     __slots__ = (
         "_blocked_at",
         "_order",
+        "_ranking",
+        "_sole",
+        "_sole_from",
         "children",
         "displaced",
         "first",
@@ -83,7 +86,11 @@ class Links:
             self.owned_until,
         ) = row
         self.shared_at = NEVER
-        self._order: list[tuple[int, int, str]] = []
+        self._ranking = ranking
+        # Nearly every identifier was seen with one higher one only: then no order is needed to say whom it belongs to.
+        self._sole: str | None = None
+        self._sole_from = NEVER
+        self._order: list[tuple[int, int, str]] | None = None
         self._index(ranking)
 
     def pack(self) -> bytes:
@@ -105,11 +112,13 @@ class Links:
     @property
     def routes(self) -> bool:
         """Whether anything could belong elsewhere than here."""
-        return bool(self._order) or self.shared_at != NEVER
+        return bool(self.observations) or self.shared_at != NEVER
 
     def route(self, at: int, look_back_ms: int) -> str | None:
         """Whom a touchpoint at `at` (ms) belongs to; None for the identifier itself."""
-        order = self._order
+        if self._sole is not None and not self.unlinks:
+            return self._sole if self._sole_from - at <= look_back_ms else None
+        order = self._ordered()
         after = bisect_right(order, (at, _LAST_RANK, ""))
         if not self.unlinks:
             if after:
@@ -144,7 +153,8 @@ class Links:
 
     def spans_of(self, parent: str, look_back_ms: int) -> Spans:
         """When (ms) that which the identifier names belongs to `parent`."""
-        marks = {at for at, _, _ in self._order} | {at - look_back_ms for at, _, _ in self._order}
+        order = self._ordered()
+        marks = {at for at, _, _ in order} | {at - look_back_ms for at, _, _ in order}
         for said in self.unlinks.values():
             for since, until, floor in said:
                 marks |= {since, until + 1, floor}
@@ -178,11 +188,14 @@ class Links:
 
     def would_change(self, parent: str, hour: int) -> bool:
         """Whether one more observation could change where anything belongs."""
-        if self.unlinks or not self._order:
+        if self.unlinks or not self.observations:
             return True
         at = hour * HOUR_MS
-        place = bisect_right(self._order, (at, _LAST_RANK, ""))
-        return place == 0 or self._order[place - 1][2] != parent
+        if self._sole is not None:
+            return at < self._sole_from or self._sole != parent
+        order = self._ordered()
+        place = bisect_right(order, (at, _LAST_RANK, ""))
+        return place == 0 or order[place - 1][2] != parent
 
     def observe(self, parent: str, hour: int, ranking: Ranking) -> bool:
         """Add an observation. Tell whether it changed anything."""
@@ -237,8 +250,8 @@ class Links:
         self.children.remove(child)
         return True
 
-    def forget(self, horizon: int, ranking: Ranking) -> None:
-        """Drop observations that can move nothing that happened at `horizon` (ms) or later."""
+    def forget(self, horizon: int, ranking: Ranking) -> bool:
+        """Drop observations that can move nothing that happened at `horizon` (ms) or later. Tell whether any was."""
         hour = horizon // HOUR_MS
         dropped = False
         for parent, hours in self.observations.items():
@@ -246,11 +259,13 @@ class Links:
             if old > 1:
                 self.observations[parent] = hours[old - 1 :]
                 dropped = True
+        if dropped:
+            self._index(ranking)
         kept = [touch for touch in self.displaced if touch.at >= horizon]
         if len(kept) < len(self.displaced):
             self.displaced = kept
-        if dropped:
-            self._index(ranking)
+            dropped = True
+        return dropped
 
     @property
     def is_empty(self) -> bool:
@@ -281,7 +296,7 @@ class Links:
             self.unlinks[parent] = said
 
     def _index(self, ranking: Ranking) -> None:
-        """Put the observations in order, and drop what comes with the first link too many or later."""
+        """Drop what comes with the first link too many or later; what was worked out of the observations is stale."""
         self.shared_at = self._blocked_at
         if len(self.first) > min(ranking.customers_max, ranking.parents_max):
             crowded = self._crowded(ranking)
@@ -293,8 +308,19 @@ class Links:
             last = (self._blocked_at + ranking.look_back_ms) // HOUR_MS
             self._cut(last)
             self.first = {parent: hour for parent, hour in self.first.items() if hour <= last}
-        seen = self.observations.items()
-        self._order = sorted([(hour * HOUR_MS, ranking.of(parent), parent) for parent, hours in seen for hour in hours])
+        self._order, self._sole, self._sole_from = None, None, NEVER
+        if len(self.observations) == 1:
+            for parent, hours in self.observations.items():
+                self._sole, self._sole_from = parent, hours[0] * HOUR_MS
+
+    def _ordered(self) -> list[tuple[int, int, str]]:
+        """The observations in order: instant (ms), rank, identifier."""
+        order = self._order
+        if order is None:
+            rank, seen = self._ranking.of, self.observations.items()
+            order = sorted([(hour * HOUR_MS, rank(parent), parent) for parent, hours in seen for hour in hours])
+            self._order = order
+        return order
 
     def _crowded(self, ranking: Ranking) -> int:
         """The hour of the first link too many; NEVER if there is none."""
@@ -322,7 +348,7 @@ class Links:
 
     def _best_at(self, place: int, at: int) -> str:
         """Of the live observations of one hour, from `place` on, the one that identifies best."""
-        order = self._order
+        order = self._ordered()
         best = order[place]
         for following in range(place + 1, len(order)):
             seen_at, _, parent = order[following]

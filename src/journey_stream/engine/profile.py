@@ -312,7 +312,7 @@ class Profile(Timeline):
         if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
             return self.final()
         self.changed = True
-        self.insert(touch)
+        self.insert([touch])
         return [*self._refold(clock, touch, None), *self.keep_within_bounds(clock)]
 
     def final(self) -> list[Decision]:
@@ -336,7 +336,7 @@ class Profile(Timeline):
                 return []
             self.changed = True
             self.remove(held)
-            self.insert(touch)
+            self.insert([touch])
             return self._refold(clock, touch, held)
         if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
             return self.final()
@@ -344,7 +344,7 @@ class Profile(Timeline):
             return [Rejected(Reason.CONFLICTING_DUPLICATE, conflict(held, touch))]
         self.changed = True
         self.remove(held)
-        self.insert(touch)
+        self.insert([touch])
         displaced = Rejected(Reason.CONFLICTING_DUPLICATE, conflict(touch, held), describe(held))
         return [displaced, *self._refold(clock, touch, held)]
 
@@ -357,7 +357,7 @@ class Profile(Timeline):
                 counters.erased += 1
                 continue
             self.changed = True
-            self.insert(touch)
+            self.insert([touch])
             risk = risk or self.concerns_risk(touch)
         return list(self.refold(clock, risk=risk)) if self.changed else []
 

@@ -5,6 +5,7 @@ size, each a state record of its own: a part is written again only when touchpoi
 few hundred bytes of changelog however many touchpoints the profile holds.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 from zlib import crc32
@@ -115,40 +116,52 @@ class Timeline:
         if head.tail_count >= TAIL_MAX:
             self._spill()
 
-    def insert(self, touch: Touch) -> None:
-        """Add a touchpoint anywhere after the checkpoint."""
-        head, key = self.head, (touch.at, touch.id)
-        head.held += 1
-        self.index = None
-        for place in reversed(range(len(self.parts))):
+    def insert(self, touches: list[Touch]) -> None:
+        """Add touchpoints anywhere after the checkpoint."""
+        self.head.held += len(touches)
+        waiting, last = sorted(touches, key=_key), len(self.parts) - 1
+        newest: list[Touch] = waiting if last < 0 else []
+        for place in range(last, -1, -1):
             part = unpack_part(self.parts[place])
-            if key > (part[-1].at, part[-1].id) and place == len(self.parts) - 1:
+            if place == last:
+                waiting, newest = _cut(waiting, _key(part[-1]))
+            before, mine = ([], waiting) if place == 0 else _cut(waiting, _key(part[0]))
+            if mine:
+                self._insert_into(place, part, mine)
+            waiting = before
+            if not waiting:
                 break
-            if key > (part[0].at, part[0].id) or place == 0:
-                self._insert_into(place, part, touch)
-                return
-        self._set_tail(sorted([*self._tail(), touch], key=_key))
-        if head.tail_count >= TAIL_MAX:
-            self._spill()
+        # A tail that is full goes to the parts, so these come first.
+        if not newest:
+            return
+        tail = sorted([*self._tail(), *newest], key=_key)
+        self._mark(len(self.parts), self.head.tail_count, tail)
+        for first in range(0, len(tail), TAIL_MAX):
+            self._set_tail(tail[first : first + TAIL_MAX])
+            if self.head.tail_count >= TAIL_MAX:
+                self._spill()
 
     def remove(self, touch: Touch) -> None:
         """Take a held touchpoint out."""
         head = self.head
         head.held -= 1
-        self.index = None
         tail = self._tail()
         if touch in tail:
             tail.remove(touch)
+            self._mark(len(self.parts), head.tail_count, tail)
             self._set_tail(tail)
             return
         for place, packed in enumerate(self.parts):
             part = unpack_part(packed)
             if touch in part:
                 part.remove(touch)
+                self._mark(place, len(part) + 1, part)
                 if part:
                     self._write(place, part)
                 else:
                     self._drop(place)
+                if not self.parts:
+                    self.index = None
                 if not head.tail_count:
                     self._set_tail([])
                 return
@@ -226,16 +239,24 @@ class Timeline:
         head.tail = b""
         head.tail_count = 0
 
-    def _insert_into(self, place: int, part: list[Touch], touch: Touch) -> None:
-        part.append(touch)
-        part.sort(key=_key)
-        if len(part) <= PART_MAX:
-            self._write(place, part)
-        else:
-            half = len(part) // 2
-            self._write(place, part[:half])
-            self._add_part(place + 1)
-            self._write(place + 1, part[half:])
+    def _insert_into(self, place: int, part: list[Touch], touches: list[Touch]) -> None:
+        before, part = len(part), sorted([*part, *touches], key=_key)
+        self._mark(place, before, part)
+        count = -(-len(part) // PART_MAX)
+        for number in range(count):
+            if number:
+                self._add_part(place + number)
+            self._write(place + number, part[number * len(part) // count : (number + 1) * len(part) // count])
+
+    def _mark(self, place: int, count: int, touches: list[Touch]) -> None:
+        """Say in the index that the part at `place`, or the tail behind the last, holds these instead of `count`."""
+        index = self.index
+        if index is not None:
+            start = 0
+            for part in self.parts[:place]:
+                start += part[0] & _COUNT
+            marks = "".join([mark_of(touch.id) for touch in touches])
+            self.index = index[:start] + marks + index[start + count :]
 
     def _add_part(self, place: int) -> None:
         head = self.head
@@ -282,6 +303,12 @@ def _newest(touches: list[Touch], event_id: str, since: int, until: int) -> Touc
 def mark_of(event_id: str) -> str:
     """The character that stands for an id in an index; two ids may share it."""
     return chr(_FIRST_MARK + (_crc32(event_id.encode()) & _MARKS))
+
+
+def _cut(touches: list[Touch], key: tuple[int, str]) -> tuple[list[Touch], list[Touch]]:
+    """Touchpoints in order up to and with `key`, and those after."""
+    place = bisect_right(touches, key, key=_key)
+    return touches[:place], touches[place:]
 
 
 def _key(touch: Touch) -> tuple[int, str]:
