@@ -91,6 +91,10 @@ class Block(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", 
     why: str = ""
 
 
+_Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""An integer that the state can hold."""
+
+
 class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """A touchpoint on its way from one identifier to another; `at` in ms."""
 
@@ -98,7 +102,10 @@ class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, g
     event_id: str
     channel: str
     type: str
-    facts: dict[str, str | int | float | bool | None] | None = None
+    facts: dict[str, str | _Whole | float | bool | None] | None = None
+
+
+_Run = Annotated[list[Passed], msgspec.Meta(min_length=1)]
 
 
 class Deliver(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="deliver"):
@@ -111,7 +118,7 @@ class Deliver(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"
     arrived_at: int = 0
     at: Instant
     via: str
-    touchpoints: list[Passed]
+    touchpoints: _Run
     moved: bool = False
 
 
@@ -122,7 +129,7 @@ class Retract(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"
     arrived_at: int = 0
     at: Instant
     via: str
-    touchpoints: list[Passed]
+    touchpoints: _Run
 
 
 class Attach(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="attach"):
