@@ -107,7 +107,11 @@ class Actor(Profile):
 
     def is_nobody(self) -> bool:
         """Whether nothing of its own is left."""
-        if self.head.published or self.checkpoint().stage >= 0:
+        if self.head.published:
+            return False
+        # What was its own may be folded and have entered no stage; how much is folded must not decide.
+        checkpoint = self.checkpoint()
+        if checkpoint.stage >= 0 or checkpoint.memory:
             return False
         for _ in self.own():
             return False
@@ -334,9 +338,7 @@ class Actor(Profile):
                 told = [one for one in told if not isinstance(one, ProfileChanged)]
                 told.append(ProfileGone(self.id, self.head.revision))
             decisions += told
-        if self.head.held > self.context.touchpoints_max:
-            decisions += self.keep_within_bounds(clock)
-        return decisions
+        return [*decisions, *self.keep_within_bounds(clock)]
 
     def _keep_displaced(self, touch: Touch) -> None:
         links = self.links()
@@ -419,9 +421,9 @@ class Actor(Profile):
         if not (links.release(message.child) if message.gone else links.adopt(message.child)):
             return ()
         self._keep_links()
-        if self.head.revision and not self.is_nobody():
-            return [self.context.publisher.view(self, clock)]
-        return ()
+        head = self.head
+        has_view = head.revision or head.segment >= 0 or self.current_risk() is not None
+        return [self.context.publisher.view(self, clock)] if has_view and not self.is_nobody() else ()
 
     # --- erasure
 
