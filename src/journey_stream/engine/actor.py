@@ -26,6 +26,9 @@ NOBODY: Final = ""
 RUN_MAX: Final = 200
 """So many touchpoints at most move with one message."""
 
+DISPLACED_MAX: Final = 200
+"""So many touchpoints at most wait for the one that has taken their event_id to be taken back."""
+
 Reasoned = Literal["observed", "manual", "too_many_customers", "too_many_parents"]
 
 
@@ -166,6 +169,7 @@ class Actor(Profile):
             one = message.touchpoints[0]
             reaction = plan.reaction(one.channel, one.type)
             return [*told, *self._receive(reaction, one.at, one.event_id, one.facts, via, clock)]
+        folded = 0
         for one in message.touchpoints:
             touch = Touch(one.at, one.event_id, one.channel, one.type, one.facts, (via,))
             owner = self._owner(touch.at) if self.head.routes else None
@@ -174,20 +178,24 @@ class Actor(Profile):
             elif (held := self._conflicting(touch.at, touch.id)) is not None:
                 told += self._meet(held, touch, via)
             elif (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
-                told += self.final()
+                folded += 1
             else:
                 self._put_in(touch, owner)
+        if folded:
+            told += self.final(folded)
         return [*told, *self._settle(clock, moved=message.moved)]
 
     def retract(self, message: Retract, clock: int) -> Sequence[Decision]:
         """A lower identifier takes touchpoints back."""
         told = self.fold_expired(clock) if clock >= self.head.folds_at else []
+        folded = 0
         for one in message.touchpoints:
             touch = Touch(one.at, one.event_id, one.channel, one.type, one.facts)
             if not self._lose(touch, message.via):
-                folded = (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id)
-                if folded and self._owner(touch.at) != NOBODY:
-                    told += self.final()
+                is_folded = (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id)
+                folded += is_folded and self._owner(touch.at) != NOBODY
+        if folded:
+            told += self.final(folded)
         return [*told, *self._settle(clock, moved=True)]
 
     def _receive(
@@ -233,9 +241,12 @@ class Actor(Profile):
     def _meet(self, held: Touch, touch: Touch, sender: str | None) -> list[Decision]:
         """Decide about a touchpoint whose event_id is held already, where one of them may be taken back."""
         kept, found = winner_key(held), winner_key(touch)  # packed, because to Python True and 1 are equal
-        if kept == found:
+        if kept == found or self.may_be_equal(held, touch):
             via = _with(held.via, sender)
-            if via == held.via:
+            if len(touch.facts or ()) > len(held.facts or ()):
+                self._take_out(held)
+                self._put_in(_with_via(touch, via), self._owner(touch.at))
+            elif via == held.via:
                 self.context.publisher.counters.duplicates += sender is None
             else:
                 self._replace(held, _with_via(held, via))
@@ -261,7 +272,7 @@ class Actor(Profile):
         """Forget that `sender` passed a touchpoint on. Tell whether it is known."""
         content = winner_key(touch)
         held = self.find_at(touch.id, touch.at)
-        if held is None or winner_key(held) != content:
+        if held is None or (winner_key(held) != content and not self.may_be_equal(held, touch)):
             for other in self.links().displaced if self.knows_links() else []:
                 if other.id == touch.id and winner_key(other) == content:
                     self._forget_displaced(other)
@@ -341,8 +352,14 @@ class Actor(Profile):
         return [*decisions, *self.keep_within_bounds(clock)]
 
     def _keep_displaced(self, touch: Touch) -> None:
-        links = self.links()
+        links, head = self.links(), self.head
         links.displaced.append(touch)
+        if len(links.displaced) > DISPLACED_MAX:
+            # A producer counts its events per device: such ids are no ids, and no record may grow with them.
+            links.displaced.remove(min(links.displaced, key=winner_key))
+            if not head.overflow:
+                head.overflow = True
+                self.context.publisher.counters.overflows += 1
         stays = [winner_key(other) for other in links.displaced if other.id == touch.id and other.via is None]
         if stays:
             # What loses against one that a source sent has lost for good.
