@@ -405,3 +405,23 @@ def test_names_of_erasures_do_not_hold_the_identifier() -> None:
     assert one.name == UNKEYED.name_of("ann") != ErasureKey(b"another").name_of("ann")
     assert b"ann" not in one.name
     assert is_whole(one.spans)
+
+
+@pytest.mark.parametrize("who", ["c", "device_id:d"], ids=["the customer", "the device"])
+def test_a_link_in_the_hour_of_an_erasure_goes_whether_it_comes_before_or_after(who: str) -> None:
+    device, hour = "device_id:d", 1 / 24
+    seen = link(device, "c", 2 + hour / 2, arrived=2 + 3 * hour)
+    gone = erase(who, 2 + hour / 4, arrived=2 + 3 * hour)
+    first = [link(device, "bob", 1), link(device, "c", 1.5)]
+    last = touch("v", device, 2 + hour * 0.75, arrived=2 + 3 * hour)
+
+    outcomes = []
+    for order in ([seen, gone], [gone, seen]):
+        log = Log()
+        log.write(*first)
+        for record in order:
+            log.write(record)
+        log.write(last)
+        outcomes.append(log.profiles())
+
+    assert outcomes[0] == outcomes[1]
