@@ -246,7 +246,7 @@ class Partition:
                 return sifted, []
             self._counters.erased += len(message.touchpoints) - len(kept)
             return sifted, [self._also(message.via, message.profile_id, spans)]
-        if isinstance(message, Attach) and not message.gone and covers(spans, _hour_before(message.at)):
+        if isinstance(message, Attach) and message.gone is message.former and covers(spans, _hour_before(message.at)):
             return (None if is_whole(spans) else message), [self._also(message.child, message.profile_id, spans)]
         if isinstance(message, (Link, Unlink, Block)) and is_whole(spans):
             # A link counts from the start of its hour, so whether it came before its erasure or after makes no odds.

@@ -133,13 +133,17 @@ class Retract(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"
 
 
 class Attach(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="attach"):
-    """The identifier `child` is linked to `profile_id` by at least one observation in force; or, if `gone`, no more."""
+    """The identifier `child` is linked to `profile_id` by at least one observation in force; or, if `gone`, no more.
+
+    `former` says of one that is gone that it was linked, which people have undone: it may hold what was `profile_id`'s.
+    """
 
     profile_id: str = ""
     arrived_at: int = 0
     at: Instant
     child: str
     gone: bool = False
+    former: bool = False
 
 
 class Erase(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="erase"):
