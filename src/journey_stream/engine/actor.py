@@ -26,6 +26,9 @@ NOBODY: Final = ""
 RUN_MAX: Final = 200
 """So many touchpoints at most move with one message."""
 
+DISPLACED_MAX: Final = 200
+"""So many touchpoints at most wait for the one that has taken their event_id to be taken back."""
+
 Reasoned = Literal["observed", "manual", "too_many_customers", "too_many_parents"]
 
 
@@ -107,7 +110,11 @@ class Actor(Profile):
 
     def is_nobody(self) -> bool:
         """Whether nothing of its own is left."""
-        if self.head.published or self.checkpoint().stage >= 0:
+        if self.head.published:
+            return False
+        # What was its own may be folded and have entered no stage; how much is folded must not decide.
+        checkpoint = self.checkpoint()
+        if checkpoint.stage >= 0 or checkpoint.memory:
             return False
         for _ in self.own():
             return False
@@ -168,6 +175,7 @@ class Actor(Profile):
             reaction = plan.reaction(one.channel, one.type)
             return [*told, *self._receive(reaction, one.at, one.event_id, one.facts, via, clock)]
         new: dict[str, tuple[Touch, str | None]] = {}
+        folded = 0
         for one in message.touchpoints:
             touch = Touch(one.at, one.event_id, one.channel, one.type, one.facts, (via,))
             if touch.id in new:
@@ -179,21 +187,25 @@ class Actor(Profile):
             elif (held := self._conflicting(touch.at, touch.id)) is not None:
                 told += self._meet(held, touch, via)
             elif (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
-                told += self.final()
+                folded += 1
             else:
                 new[touch.id] = touch, owner
         self._put_in(list(new.values()))
+        if folded:
+            told += self.final(folded)
         return [*told, *self._settle(clock, moved=message.moved)]
 
     def retract(self, message: Retract, clock: int) -> Sequence[Decision]:
         """A lower identifier takes touchpoints back."""
         told = self.fold_expired(clock) if clock >= self.head.folds_at else []
+        folded = 0
         for one in message.touchpoints:
             touch = Touch(one.at, one.event_id, one.channel, one.type, one.facts)
             if not self._lose(touch, message.via):
-                folded = (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id)
-                if folded and self._owner(touch.at) != NOBODY:
-                    told += self.final()
+                is_folded = (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id)
+                folded += is_folded and self._owner(touch.at) != NOBODY
+        if folded:
+            told += self.final(folded)
         return [*told, *self._settle(clock, moved=True)]
 
     def _receive(
@@ -242,9 +254,12 @@ class Actor(Profile):
     def _meet(self, held: Touch, touch: Touch, sender: str | None) -> list[Decision]:
         """Decide about a touchpoint whose event_id is held already, where one of them may be taken back."""
         kept, found = winner_key(held), winner_key(touch)  # packed, because to Python True and 1 are equal
-        if kept == found:
+        if kept == found or self.may_be_equal(held, touch):
             via = _with(held.via, sender)
-            if via == held.via:
+            if len(touch.facts or ()) > len(held.facts or ()):
+                self._take_out(held)
+                self._put_in([(_with_via(touch, via), self._owner(touch.at))])
+            elif via == held.via:
                 self.context.publisher.counters.duplicates += sender is None
             else:
                 self._replace(held, _with_via(held, via))
@@ -270,7 +285,7 @@ class Actor(Profile):
         """Forget that `sender` passed a touchpoint on. Tell whether it is known."""
         content = winner_key(touch)
         held = self.find_at(touch.id, touch.at)
-        if held is None or winner_key(held) != content:
+        if held is None or (winner_key(held) != content and not self.may_be_equal(held, touch)):
             for other in self.links().displaced if self.knows_links() else []:
                 if other.id == touch.id and winner_key(other) == content:
                     self._forget_displaced(other)
@@ -350,13 +365,17 @@ class Actor(Profile):
                 told = [one for one in told if not isinstance(one, ProfileChanged)]
                 told.append(ProfileGone(self.id, self.head.revision))
             decisions += told
-        if self.head.held > self.context.touchpoints_max:
-            decisions += self.keep_within_bounds(clock)
-        return decisions
+        return [*decisions, *self.keep_within_bounds(clock)]
 
     def _keep_displaced(self, touch: Touch) -> None:
-        links = self.links()
+        links, head = self.links(), self.head
         links.displaced.append(touch)
+        if len(links.displaced) > DISPLACED_MAX:
+            # A producer counts its events per device: such ids are no ids, and no record may grow with them.
+            links.displaced.remove(min(links.displaced, key=winner_key))
+            if not head.overflow:
+                head.overflow = True
+                self.context.publisher.counters.overflows += 1
         stays = [winner_key(other) for other in links.displaced if other.id == touch.id and other.via is None]
         if stays:
             # What loses against one that a source sent has lost for good.
@@ -384,12 +403,12 @@ class Actor(Profile):
             if links.observe(parent, hour, self._ranking):
                 self._keep_links()
             return ()
-        before, attached = self._owners(), links.attached()
+        before, stood = self._owners(), links.standing()
         if not links.observe(parent, hour, self._ranking):
             return ()
-        decisions = self._relinked(before, attached, message.at, clock)
+        decisions = self._relinked(before, stood, message.at, clock)
         # One that people have undone already tells nothing; the first one after that tells it anew.
-        if parent in links.attached() and (links.first.get(parent, NEVER) < first or parent not in attached):
+        if parent in links.attached() and (links.first.get(parent, NEVER) < first or not stood.get(parent)):
             reason: Reasoned = "manual" if message.manual else "observed"
             text = f"{self.id} was seen together with {parent}" + _by(message.by, message.why)
             if message.manual:
@@ -408,12 +427,12 @@ class Actor(Profile):
     def undo(self, message: Unlink, clock: int) -> Sequence[Decision]:
         """People say that it was not, or is no longer, a certain higher identifier."""
         links = self.links()
-        before, attached = self._owners(), links.attached()
+        before, stood = self._owners(), links.standing()
         since = LONG_AGO if message.since is None else message.since
         floor = message.arrived_at - self._ranking.reach_ms
         if not links.undo(message.parent, since, message.at, floor):
             return ()
-        decisions = self._relinked(before, attached, message.at, clock)
+        decisions = self._relinked(before, stood, message.at, clock)
         text = f"{self.id} was unlinked from {message.parent} by hand" + _by(message.by, message.why)
         decisions.append(self._identity("unlinked", message.parent, message.at, "manual", text, (message.event_id,)))
         return decisions
@@ -421,10 +440,10 @@ class Actor(Profile):
     def block(self, message: Block, clock: int) -> Sequence[Decision]:
         """People say that it identifies nobody."""
         links = self.links()
-        before, attached = self._owners(), links.attached()
+        before, stood = self._owners(), links.standing()
         if not links.block(message.arrived_at - self._ranking.reach_ms, self._ranking):
             return ()
-        decisions = self._relinked(before, attached, message.at, clock)
+        decisions = self._relinked(before, stood, message.at, clock)
         text = f"{self.id} was blocked by hand: it identifies nobody" + _by(message.by, message.why)
         decisions.append(self._identity("blocked", None, links.shared_at, "manual", text, (message.event_id,)))
         return decisions
@@ -432,23 +451,25 @@ class Actor(Profile):
     def attach(self, message: Attach, clock: int) -> Sequence[Decision]:
         """A lower identifier is linked to this one, or no longer."""
         links = self.links()
-        if not (links.release(message.child) if message.gone else links.adopt(message.child)):
+        is_noted = links.note_former(message.child, is_former=message.former)
+        is_news = links.release(message.child) if message.gone else links.adopt(message.child)
+        if is_noted or is_news:
+            self._keep_links()
+        if not is_news:
             return ()
-        self._keep_links()
-        if self.has_view():
-            return [self.context.publisher.view(self, clock)]
-        return ()
+        return [self.context.publisher.view(self, clock)] if self.has_view() else ()
 
     # --- erasure
 
     def share_of(self, parent: str, spans: Spans) -> Spans:
-        """What goes of this identifier when `parent` is erased in `spans`: all of it if nobody else is linked to it."""
+        """What goes of this identifier when `parent` is erased in `spans`: all if it never was anybody else's."""
         links = self.links()
         if parent not in links.observations:
             return ()
-        if is_whole(spans) and links.attached() <= {parent}:
+        look_back_ms = self._ranking.look_back_ms
+        if is_whole(spans) and links.is_only({parent}, look_back_ms):
             return spans
-        return common(links.spans_of(parent, self._ranking.look_back_ms), spans)
+        return common(links.spans_of(parent, look_back_ms), spans)
 
     def lose(self, parent: str, lost: Spans, until: int | None, clock: int) -> list[Decision]:
         """Forget what was passed on to `parent` in `lost`; with `until` (ms) also the links up to then.
@@ -458,7 +479,7 @@ class Actor(Profile):
         if not self.knows_links() or not self.links().names(parent):
             return []
         links, context = self.links(), self.context
-        attached, kept = links.attached(), list[tuple[Touch, str | None]]()
+        stood, kept = links.standing(), list[tuple[Touch, str | None]]()
         for touch, owner in self._owners():
             if owner == parent and covers(lost, touch.at):
                 self.remove(touch)
@@ -468,12 +489,12 @@ class Actor(Profile):
         links.displaced = [touch for touch in links.displaced if not covers(lost, touch.at)]
         if until is not None:
             links.lose(parent, until, self._ranking)
-        decisions = self._relinked(kept, attached, clock, clock)
-        if until is not None and parent in links.attached():
+        decisions = self._relinked(kept, stood, clock, clock)
+        if until is not None and parent in links.observations:
             # Later observations stay, but the parent has forgotten all who were linked to it.
             decisions.append(Forward(self._attach_anew(parent)))
         passed_on = [
-            Erase(profile_id=child, at=lost[-1][1], parent=self.id, spans=list(lost)) for child in links.children
+            Erase(profile_id=child, at=lost[-1][1], parent=self.id, spans=list(lost)) for child in links.lower()
         ]
         return [*decisions, *map(Forward, passed_on if lost else [])]
 
@@ -482,8 +503,9 @@ class Actor(Profile):
         assert isinstance(former, Actor)
         if not former.knows_links():
             return super().succeed(former, until, sender, clock)
-        owners, children, attached = former._owners(), former.children(), former.links().attached()  # noqa: SLF001
-        links = former.links().successor(until, self._ranking)
+        known = former.links()
+        owners, lower, stood = former._owners(), known.lower(), known.standing()  # noqa: SLF001
+        links = known.successor(until, self._ranking)
         if not links.is_empty:
             self._links = links
             self._keep_links()
@@ -495,13 +517,10 @@ class Actor(Profile):
             if old is not None and old != sender:
                 self._retractions.append((touch, old))
         decisions = list(self._settle(clock, moved=True))
-        now = links.attached()
-        decisions += [
-            Forward(Attach(profile_id=parent, at=clock, child=self.id, gone=True)) for parent in sorted(attached - now)
-        ]
-        if sender in now:
+        decisions += self._attachments(stood, links.standing(), clock)
+        if sender in links.observations:
             decisions.append(Forward(self._attach_anew(sender)))
-        decisions += [Forward(Erase(profile_id=child, at=until, parent=self.id)) for child in children]
+        decisions += [Forward(Erase(profile_id=child, at=until, parent=self.id)) for child in lower]
         return decisions
 
     def _take_over(self, touch: Touch, old: str | None) -> None:
@@ -520,7 +539,20 @@ class Actor(Profile):
         self.insert([touch])
 
     def _attach_anew(self, parent: str) -> Attach:
-        return Attach(profile_id=parent, at=self.links().observations[parent][-1] * HOUR_MS, child=self.id)
+        links = self.links()
+        gone = not links.standing()[parent]
+        at = links.observations[parent][-1] * HOUR_MS
+        return Attach(profile_id=parent, at=at, child=self.id, gone=gone, former=gone)
+
+    def _attachments(self, stood: dict[str, bool], now: dict[str, bool], at: int) -> list[Decision]:
+        """Tell higher identifiers how it stands with them where that has changed since it `stood` otherwise."""
+        return [
+            Forward(
+                Attach(profile_id=one, at=at, child=self.id, gone=not now.get(one), former=now.get(one) is False),
+            )
+            for one in sorted({*stood, *now})
+            if now.get(one) is not stood.get(one)
+        ]
 
     def canonical_links(self, clock: int) -> list[object] | None:
         """What depends on nothing but the records of the log and the clock; nothing can be asked of the links then."""
@@ -534,7 +566,7 @@ class Actor(Profile):
         return [(touch, self._owner(touch.at)) for touch in self.touches()]
 
     def _relinked(
-        self, before: list[tuple[Touch, str | None]], attached: set[str], at: int, clock: int
+        self, before: list[tuple[Touch, str | None]], stood: dict[str, bool], at: int, clock: int
     ) -> list[Decision]:
         """Move what belongs elsewhere now."""
         links = self.links()
@@ -555,10 +587,7 @@ class Actor(Profile):
             elif new is not None:
                 self._deliveries.append((touch, new))
         decisions = list(self._settle(clock, moved=True))
-        now = links.attached()
-        came = [Attach(profile_id=parent, at=at, child=self.id) for parent in sorted(now - attached)]
-        went = [Attach(profile_id=parent, at=at, child=self.id, gone=True) for parent in sorted(attached - now)]
-        return [*decisions, *map(Forward, came), *map(Forward, went)]
+        return [*decisions, *self._attachments(stood, links.standing(), at)]
 
     def _forget(self, clock: int) -> bool:
         """Drop what nothing needs any more: what is held is still asked for its owner. Tell whether there was any."""

@@ -5,6 +5,7 @@ set of observations alone, so neither their order nor their repetition can chang
 """
 
 from bisect import bisect_right, insort
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -19,7 +20,7 @@ CHILDREN_MAX: Final = 200
 """So many of the identifiers linked to one are remembered by name."""
 
 LinksRow = tuple[
-    dict[str, list[int]], dict[str, int], dict[str, list[list[int]]], int, list[str], bool, list[Touch], int, int,
+    dict[str, list[int]], dict[str, int], dict[str, list[list[int]]], int, list[str], list[str], list[Touch], int, int,
 ]  # fmt: skip
 """The fields of links in the order in which they are packed."""
 
@@ -50,7 +51,8 @@ class Links:
     `observations`: per higher identifier the hours (since the epoch) in which both were seen together, ascending;
     `first`: the first such hour ever. `unlinks`: per higher identifier what people have undone, as (since, until,
     floor) in ms: nothing that happened before `floor` is moved by it. `shared_at` (ms): from then on what the
-    identifier names belongs to nobody. `children`: lower identifiers linked to this one; `more`: not all are named.
+    identifier names belongs to nobody. `children`: lower identifiers linked to this one; `former`: those that
+    were before it was undone, and may hold what was this one's. Of either only so many are named.
     `displaced`: touchpoints that lost their place to another content under their event_id that may yet be withdrawn.
     """
 
@@ -63,7 +65,7 @@ class Links:
         "children",
         "displaced",
         "first",
-        "more",
+        "former",
         "observations",
         "owned_until",
         "revision",
@@ -73,14 +75,14 @@ class Links:
 
     def __init__(self, row: LinksRow | None, ranking: Ranking) -> None:
         if row is None:
-            row = ({}, {}, {}, NEVER, [], False, [], 0, LONG_AGO)
+            row = ({}, {}, {}, NEVER, [], [], [], 0, LONG_AGO)
         (
             self.observations,
             self.first,
             self.unlinks,
             self._blocked_at,
             self.children,
-            self.more,
+            self.former,
             self.displaced,
             self.revision,
             self.owned_until,
@@ -102,7 +104,7 @@ class Links:
                 self.unlinks,
                 self._blocked_at,
                 self.children,
-                self.more,
+                self.former,
                 self.displaced,
                 self.revision,
                 self.owned_until,
@@ -142,14 +144,23 @@ class Links:
         """Whom it was last seen with, as far as that still holds."""
         return self.route(NEVER >> 1, 0)
 
-    def attached(self) -> set[str]:
-        """The higher identifiers that at least one observation in force links it to."""
-        found = set()
+    def standing(self) -> dict[str, bool]:
+        """The higher identifiers that observations name, and whether one that is in force links it to them."""
+        found = {}
         for parent, hours in self.observations.items():
             undone = max([until for _, until, _ in self.unlinks.get(parent, [])], default=LONG_AGO)
-            if hours[-1] * HOUR_MS > undone:
-                found.add(parent)
+            found[parent] = hours[-1] * HOUR_MS > undone
         return found
+
+    def attached(self) -> set[str]:
+        """The higher identifiers that at least one observation in force links it to."""
+        return {parent for parent, holds in self.standing().items() if holds}
+
+    def is_only(self, parents: Collection[str], look_back_ms: int) -> bool:
+        """Whether it is linked to some of these alone, and nothing that it named was anybody else's before."""
+        attached = self.attached()
+        others = self.observations.keys() - set(parents)
+        return bool(attached) and not attached & others and not any(self.spans_of(one, look_back_ms) for one in others)
 
     def spans_of(self, parent: str, look_back_ms: int) -> Spans:
         """When (ms) that which the identifier names belongs to `parent`."""
@@ -235,12 +246,9 @@ class Links:
     def adopt(self, child: str) -> bool:
         """Note that a lower identifier is linked to this one. Tell whether that is news."""
         if child in self.children or (len(self.children) >= CHILDREN_MAX and child > self.children[-1]):
-            self.more = self.more or child not in self.children
             return False
         insort(self.children, child)
-        if len(self.children) > CHILDREN_MAX:
-            self.children.pop()
-            self.more = True
+        del self.children[CHILDREN_MAX:]
         return True
 
     def release(self, child: str) -> bool:
@@ -249,6 +257,20 @@ class Links:
             return False
         self.children.remove(child)
         return True
+
+    def note_former(self, child: str, *, is_former: bool) -> bool:
+        """Note that a lower identifier was linked to this one, or no longer. Tell whether that is news."""
+        if is_former is (child in self.former) or (is_former and len(self.former) >= CHILDREN_MAX):
+            return False
+        if is_former:
+            insort(self.former, child)
+        else:
+            self.former.remove(child)
+        return True
+
+    def lower(self) -> tuple[str, ...]:
+        """All lower identifiers that may hold what is, or was, this one's."""
+        return (*self.children, *self.former)
 
     def forget(self, horizon: int, ranking: Ranking) -> bool:
         """Drop observations that can move nothing that happened at `horizon` (ms) or later. Tell whether any was."""
@@ -270,7 +292,7 @@ class Links:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is known, or no longer."""
-        known = self.first or self.unlinks or self.is_blocked or self.children or self.more or self.displaced
+        known = self.first or self.unlinks or self.is_blocked or self.children or self.displaced
         return not known
 
     def canonical(self) -> list[object]:
@@ -282,7 +304,6 @@ class Links:
             sorted(self.unlinks.items()),
             self._blocked_at,
             self.children,
-            self.more,
             displaced,
         ]
 

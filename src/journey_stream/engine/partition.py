@@ -168,7 +168,7 @@ class Partition:
         if rejected is not None:
             return [*decisions, rejected]
         sifted: Message | None = message
-        first = message.touchpoints[0].at if isinstance(message, (Deliver, Retract)) else message.at
+        first = message.touchpoints[0].at if isinstance(message, (Deliver, Retract)) else _hour_before(message.at)
         if first <= self._erasures.latest:
             sifted, replies = self._sift(message)
             decisions += replies
@@ -246,11 +246,14 @@ class Partition:
                 return sifted, []
             self._counters.erased += len(message.touchpoints) - len(kept)
             return sifted, [self._also(message.via, message.profile_id, spans)]
-        if isinstance(message, Attach) and not message.gone and covers(spans, message.at):
+        if isinstance(message, Attach) and message.gone is message.former and covers(spans, _hour_before(message.at)):
             return (None if is_whole(spans) else message), [self._also(message.child, message.profile_id, spans)]
-        if isinstance(message, (Link, Unlink, Block)) and is_whole(spans) and message.at <= spans[0][1]:
-            self._counters.erased += 1
-            return None, []
+        if isinstance(message, (Link, Unlink, Block)) and is_whole(spans):
+            # A link counts from the start of its hour, so whether it came before its erasure or after makes no odds.
+            at = _hour_before(message.at) if isinstance(message, Link) else message.at
+            if at <= spans[0][1]:
+                self._counters.erased += 1
+                return None, []
         return message, []
 
     def _also(self, child: str, parent: str, spans: Spans) -> Forward:
@@ -597,6 +600,10 @@ def _parts_of(packed: Packed) -> list[int]:
 
 
 _decode_spans: Final = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
+
+
+def _hour_before(at: int) -> int:
+    return at - at % HOUR_MS
 
 
 def _spread(profile_id: str) -> int:

@@ -315,13 +315,15 @@ class Profile(Timeline):
         self.insert([touch])
         return [*self._refold(clock, touch, None), *self.keep_within_bounds(clock)]
 
-    def final(self) -> list[Decision]:
-        """What there is to say of a touchpoint whose place is folded already."""
+    def final(self, touchpoints: int = 1) -> list[Decision]:
+        """What there is to say of touchpoints of one record whose places are folded already."""
         if self.head.overflow:
             why = "the profile is over its limit of touchpoints"
         else:
             why = "the task lagged too far"
-            self.context.publisher.counters.beyond_allowance += 1
+            self.context.publisher.counters.beyond_allowance += touchpoints
+        if touchpoints > 1:
+            why += f" (so it is with {touchpoints} of the touchpoints that this record moves)"
         return [Rejected(Reason.TOO_LATE, f"its place in the customer's history is final: {why}")]
 
     def meet_again(self, held: Touch, touch: Touch, clock: int) -> Sequence[Decision]:
@@ -330,7 +332,7 @@ class Profile(Timeline):
         if kept == found:
             self.context.publisher.counters.duplicates += 1
             return []
-        if touch.at <= self.context.other_facts_until and _may_be_equal(held, touch):
+        if self.may_be_equal(held, touch):
             self.context.publisher.counters.duplicates += 1
             if len(touch.facts or ()) <= len(held.facts or ()):
                 return []
@@ -347,6 +349,10 @@ class Profile(Timeline):
         self.insert([touch])
         displaced = Rejected(Reason.CONFLICTING_DUPLICATE, conflict(touch, held), describe(held))
         return [displaced, *self._refold(clock, touch, held)]
+
+    def may_be_equal(self, held: Touch, touch: Touch) -> bool:
+        """Whether they are one touchpoint of which, under other parameters of churn risk, other fields were kept."""
+        return touch.at <= self.context.other_facts_until and _may_be_equal(held, touch)
 
     def succeed(self, former: "Profile", until: int, sender: str | None, clock: int) -> list[Decision]:
         """Go on with what has come about after `until` (ms), where everything before is erased."""

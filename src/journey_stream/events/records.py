@@ -91,6 +91,10 @@ class Block(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", 
     why: str = ""
 
 
+_Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""An integer that the state can hold."""
+
+
 class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """A touchpoint on its way from one identifier to another; `at` in ms."""
 
@@ -98,7 +102,10 @@ class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, g
     event_id: str
     channel: str
     type: str
-    facts: dict[str, str | int | float | bool | None] | None = None
+    facts: dict[str, str | _Whole | float | bool | None] | None = None
+
+
+_Run = Annotated[list[Passed], msgspec.Meta(min_length=1)]
 
 
 class Deliver(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="deliver"):
@@ -111,7 +118,7 @@ class Deliver(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"
     arrived_at: int = 0
     at: Instant
     via: str
-    touchpoints: list[Passed]
+    touchpoints: _Run
     moved: bool = False
 
 
@@ -122,17 +129,21 @@ class Retract(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"
     arrived_at: int = 0
     at: Instant
     via: str
-    touchpoints: list[Passed]
+    touchpoints: _Run
 
 
 class Attach(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="attach"):
-    """The identifier `child` is linked to `profile_id` by at least one observation in force; or, if `gone`, no more."""
+    """The identifier `child` is linked to `profile_id` by at least one observation in force; or, if `gone`, no more.
+
+    `former` says of one that is gone that it was linked, which people have undone: it may hold what was `profile_id`'s.
+    """
 
     profile_id: str = ""
     arrived_at: int = 0
     at: Instant
     child: str
     gone: bool = False
+    former: bool = False
 
 
 class Erase(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", tag="erase"):

@@ -101,7 +101,7 @@ class PersonReader:
                     lower.add(one)
             level = lower
         own = known.get(profile_id)
-        named = {child for one in spans if one in known for child in known[one].children}
+        named = {child for one in spans if one in known for child in known[one].lower()}
         parents = () if own is None else tuple(sorted(own.attached()))
         return Person(profile_id, spans, parents, frozenset(spans.keys() - named - {profile_id}))
 
@@ -197,7 +197,7 @@ class PersonReader:
 def _share(one: str, links: Links, spans: dict[str, Spans], look_back_ms: int) -> Spans:
     """When an identifier is the person's, whose identifiers so far are `spans`."""
     parents = links.observations.keys() & spans.keys() - {one}
-    if parents and links.attached() <= {parent for parent in parents if is_whole(spans[parent])}:
+    if links.is_only({parent for parent in parents if is_whole(spans[parent])}, look_back_ms):
         return whole(MS_MAX)
     return united([span for parent in parents for span in common(links.spans_of(parent, look_back_ms), spans[parent])])
 

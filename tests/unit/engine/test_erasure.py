@@ -18,7 +18,7 @@ from journey_stream.events.decisions import (
     StageChanged,
 )
 from journey_stream.events.erasures import UNKEYED, ErasureKey, is_whole
-from journey_stream.events.log import AsOf, Attach, Deliver, Erase, Link, Passed, Record, TouchpointRecord
+from journey_stream.events.log import AsOf, Attach, Deliver, Erase, Link, Passed, Record, TouchpointRecord, Unlink
 from journey_stream.events.reasons import Reason
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from journey_stream.journey.model import Identity, Model
@@ -405,3 +405,64 @@ def test_names_of_erasures_do_not_hold_the_identifier() -> None:
     assert one.name == UNKEYED.name_of("ann") != ErasureKey(b"another").name_of("ann")
     assert b"ann" not in one.name
     assert is_whole(one.spans)
+
+
+@pytest.mark.parametrize("who", ["c", "device_id:d"], ids=["the customer", "the device"])
+def test_a_link_in_the_hour_of_an_erasure_goes_whether_it_comes_before_or_after(who: str) -> None:
+    device, hour = "device_id:d", 1 / 24
+    seen = link(device, "c", 2 + hour / 2, arrived=2 + 3 * hour)
+    gone = erase(who, 2 + hour / 4, arrived=2 + 3 * hour)
+    first = [link(device, "bob", 1), link(device, "c", 1.5)]
+    last = touch("v", device, 2 + hour * 0.75, arrived=2 + 3 * hour)
+
+    outcomes = []
+    for order in ([seen, gone], [gone, seen]):
+        log = Log()
+        log.write(*first)
+        for record in order:
+            log.write(record)
+        log.write(last)
+        outcomes.append(log.profiles())
+
+    assert outcomes[0] == outcomes[1]
+
+
+def unlink(child: str, parent: str, day: float, *, since: float) -> Unlink:
+    seen_at = at(day)
+    return Unlink(profile_id=child, arrived_at=seen_at, at=seen_at, parent=parent, event_id="u", since=at(since))
+
+
+@pytest.mark.parametrize("linked_last", [False, True], ids=["unlinked last", "linked last"])
+def test_a_device_that_was_the_persons_until_they_sold_it_forgets_them(linked_last: bool) -> None:
+    device, log = "device_id:d", Log()
+    said = [link(device, "ann", 1, arrived=5), unlink(device, "ann", 5, since=3)]
+    log.write(touch("v1", device, 1.1), *(reversed(said) if linked_last else said))
+    log.write(link(device, "bob", 6), touch("v2", device, 6.1))
+    assert log.about("ann")
+
+    log.write(erase("ann", 7))
+
+    assert log.about("ann", "v1") == []
+    log.write(touch("v1", device, 1.1, arrived=7.1))
+    assert equal(log, link(device, "bob", 6), touch("v2", device, 6.1))
+
+
+def test_who_had_a_device_before_an_erased_person_keeps_what_was_theirs() -> None:
+    device, log = "device_id:d", Log()
+    said = [link(device, "bob", 1), touch("v1", device, 1.1)]
+    log.write(*said, unlink(device, "bob", 3, since=2), link(device, "ann", 4), touch("v2", device, 4.1))
+
+    told = log.write(erase("ann", 5))
+
+    assert erased(told) == ["ann"]
+    assert stages(log, "bob") == [("entered", "aware")]
+    assert log.about("ann", "v2") == []
+
+
+def test_an_erased_identifier_is_not_named_by_those_it_was_unlinked_from() -> None:
+    device, log = "device_id:d", Log()
+    log.write(touch("o", "ann", 1), link(device, "ann", 1), unlink(device, "ann", 3, since=2))
+
+    log.write(erase(device, 4))
+
+    assert log.about(device) == []

@@ -125,3 +125,15 @@ def test_no_field_of_a_foreign_record_makes_the_log_raise(strange: object) -> No
 
     assert isinstance(log.decode(b"c1", 0, value), Unreadable)
     assert log.original_of(value) is None
+
+
+@pytest.mark.parametrize(
+    "touchpoints",
+    [b"[]", b'[[1,"e","web","view",{"value":%d}]]' % 2**63, b'[[1,"e","web","view",{"value":%d}]]' % 10**30],
+    ids=["none", "more than the state holds", "a very long integer"],
+)
+@pytest.mark.parametrize("kind", [b"deliver", b"retract"])
+def test_a_message_that_no_task_writes_is_unreadable(kind: bytes, touchpoints: bytes) -> None:
+    value = b'{"kind":"%b","at":1,"via":"device_id:d","touchpoints":%b}' % (kind, touchpoints)
+
+    assert isinstance(log.decode(b"c1", 1, value), Unreadable)

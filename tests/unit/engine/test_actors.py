@@ -1,0 +1,139 @@
+"""Identifiers that know of one another, where bounds are reached and where something else changes as well."""
+
+import pytest
+
+from journey_stream.churn.load import parse_parameters
+from journey_stream.churn.score import Scorer
+from journey_stream.engine import profile
+from journey_stream.engine.actor import DISPLACED_MAX
+from journey_stream.engine.limits import Limits
+from journey_stream.engine.partition import Partition
+from journey_stream.events.decisions import Decision, ProfileChanged, ProfileGone, Rejected
+from journey_stream.events.log import TouchpointRecord
+from journey_stream.events.times import DAY_MS
+from journey_stream.journey.load import parse_model
+from journey_stream.journey.model import Model
+from tests.support.risks import NERVOUS
+from tests.unit.engine.test_erasure import Log, at, link, touch
+
+DEVICE = "device_id:d"
+
+
+def with_segment() -> Model:
+    """A look at something enters no stage, but three make a segment."""
+    return parse_model(
+        """
+model: looking
+version: 1
+stages: [{id: customer, meaning: bought}]
+touchpoints:
+  view: {meaning: looked, match: [{type: view}]}
+  buy: {meaning: bought, match: [{type: buy}]}
+rules: [{id: bought, to: customer, when: buy}]
+segments: [{id: often, meaning: looks often, when: {touchpoint: view, at_least: 3}}]
+""",
+        "looking.yaml",
+    )
+
+
+def to_and_fro() -> Model:
+    return parse_model(
+        """
+model: two
+version: 1
+stages: [{id: low, meaning: low}, {id: high, meaning: high}]
+touchpoints:
+  up: {meaning: up, match: [{type: up}]}
+  down: {meaning: down, match: [{type: down}]}
+rules: [{id: rise, to: high, when: up}, {id: fall, to: low, when: down}]
+moves: {back: any}
+""",
+        "two.yaml",
+    )
+
+
+def last_view(decisions: list[Decision], who: str) -> ProfileChanged | None:
+    found = [one for one in decisions if isinstance(one, ProfileChanged | ProfileGone) and one.profile_id == who]
+    return found[-1] if found and isinstance(found[-1], ProfileChanged) else None
+
+
+@pytest.mark.parametrize("views", [14, 15], ids=["all of its own is folded", "one of its own is held"])
+def test_a_profile_of_which_only_folded_touchpoints_are_left_keeps_its_view(views: int) -> None:
+    log = Log(with_segment())
+    log.write(*[touch(f"v{n:02}", DEVICE, 1 + n / 100) for n in range(views)], touch("b", DEVICE, 80, type_="buy"))
+
+    told = log.write(link(DEVICE, "c", 80.5))
+
+    view = last_view(told, DEVICE)
+    assert view is not None
+    assert (view.stage, view.segment) == (None, "often")
+
+
+def test_a_view_without_a_stage_names_who_is_linked_as_well() -> None:
+    log = Log(with_segment())
+    log.write(*[touch(f"v{n}", "c", 1 + n / 100) for n in range(3)])
+
+    told = log.write(link(DEVICE, "c", 2))
+
+    view = last_view(told, "c")
+    assert view is not None
+    assert (view.segment, view.identifiers) == ("often", (DEVICE,))
+
+
+def test_a_history_that_outgrows_its_record_because_others_pass_on_theirs_overflows() -> None:
+    log = Log(to_and_fro())
+    log.machine = Partition(log.model, Limits(lateness_ms=10 * DAY_MS, allowance_ms=DAY_MS))
+    for number in range(3):
+        device = f"device_id:{number}"
+        for each in range(300):
+            kind = ["up", "down"][(number + each) % 2]
+            log.write(touch(f"{number}-{each:0250}", device, 1 + (number + each * 3) / 1_500, type_=kind))
+        log.write(link(device, "c", 2))
+
+    assert len(log.store[b"hc"]) < profile.HISTORY_BYTES_MAX + 16 * 1024
+    assert log.machine.counters.overflows == 1
+
+
+def test_ids_that_are_unique_per_device_only_do_not_fill_the_record_of_links() -> None:
+    log = Log()
+    log.machine = Partition(log.model, Limits(lateness_ms=10 * DAY_MS, allowance_ms=DAY_MS))
+    log.write(link("device_id:d", "c", 0.9), link("device_id:e", "c", 0.9))
+    sizes = []
+    for number in range(2 * DISPLACED_MAX):
+        for device, kind in (("device_id:d", "view"), ("device_id:e", "cart")):
+            log.write(touch(f"{number:03}", device, 1 + number / 1_000, type_=kind))
+        sizes.append(max(len(value) for key, value in log.store.items() if key[:1] == b"p" and key[5:] == b"c"))
+
+    assert max(sizes) == max(sizes[: DISPLACED_MAX + 20])
+    assert log.machine.counters.overflows == 1
+
+
+def test_a_repeat_of_which_new_parameters_keep_more_conflicts_with_nothing_wherever_it_went() -> None:
+    log = Log(scored=False)
+    note = TouchpointRecord(DEVICE, at(1), at(1), "n", "web", "note", properties={"grade": 1})
+    log.write(link(DEVICE, "c", 0.5), note)
+    read_more = NERVOUS.replace("match: [{type: note}]", "match: [{type: note, where: {properties.grade: {gte: 1}}}]")
+    log.scorer = Scorer(parse_parameters(read_more, "more.yaml"))
+    log.restart()
+
+    told = log.write(note)
+
+    assert [one for one in told if isinstance(one, Rejected)] == []
+    again = log.write(note)
+    assert again == []
+    log.write(link(DEVICE, "c2", 0.9, arrived=1.5))
+    held = {who: dict(log.profiles()).get(who) for who in ("c", "c2")}
+    assert held["c2"] is not None
+    assert b"grade" in held["c2"]
+    assert held["c"] is None or b"note" not in held["c"]
+
+
+def test_one_record_that_comes_too_late_is_one_dead_letter() -> None:
+    log = Log()
+    log.write(*[touch(f"v{n:02}", DEVICE, 1 + n / 100) for n in range(45)], link(DEVICE, "c", 2))
+    log.write(*[touch(f"w{n:02}", "c", 3 + n / 100) for n in range(50)])
+
+    told = log.write(link(DEVICE, "c2", 0.9, arrived=3.6))
+
+    [refused] = [one for one in told if isinstance(one, Rejected)]
+    assert "45 of the touchpoints" in refused.detail
