@@ -184,7 +184,7 @@ class Actor(Profile):
             owner = self._owner(touch.at) if self.head.routes else None
             if owner == NOBODY:
                 self.context.publisher.counters.shared += 1
-            elif (held := self._conflicting(touch.at, touch.id)) is not None:
+            elif (held := self._conflicting(touch.at, touch.id, self._mark_of(touch.id))) is not None:
                 told += self._meet(held, touch, via)
             elif (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
                 folded += 1
@@ -217,9 +217,9 @@ class Actor(Profile):
         if owner == NOBODY:
             self.context.publisher.counters.shared += 1
             return ()
-        mark = mark_of(event_id) if self.parts else ""
+        mark = self._mark_of(event_id)
         via = None if sender is None else (sender,)
-        held = self._conflicting(at, event_id) if head.held else None
+        held = self._conflicting(at, event_id, mark) if head.held else None
         if held is not None:
             touch = Touch(at, event_id, reaction.channel, reaction.type, facts, via)
             if sender is None and held.via is None and owner is None and self._owner(held.at) is None:
@@ -246,10 +246,14 @@ class Actor(Profile):
         links = self.links()
         return NOBODY if at >= links.shared_at else links.route(at, self._ranking.look_back_ms)
 
-    def _conflicting(self, at: int, event_id: str) -> Touch | None:
+    def _mark_of(self, event_id: str) -> str:
+        """The mark that `find` and `append` ask for; there is none while there is no index."""
+        return mark_of(event_id) if self.parts else ""
+
+    def _conflicting(self, at: int, event_id: str, mark: str) -> Touch | None:
         """What is held under the same event_id. Whatever the way they came, the same touchpoints conflict."""
         lateness_ms = self.context.lateness_ms
-        return self.find(event_id, mark_of(event_id) if self.parts else "", at - lateness_ms, at + lateness_ms)
+        return self.find(event_id, mark, at - lateness_ms, at + lateness_ms)
 
     def _meet(self, held: Touch, touch: Touch, sender: str | None) -> list[Decision]:
         """Decide about a touchpoint whose event_id is held already, where one of them may be taken back."""
@@ -264,11 +268,11 @@ class Actor(Profile):
             else:
                 self._replace(held, _with_via(held, via))
             return []
-        for other in self.links().displaced:
-            if other.id == touch.id and winner_key(other) == found:
-                self._forget_displaced(other)
-                self._keep_displaced(_with_via(other, _with(other.via, sender)))
-                return []
+        loser = self._displaced(touch, found)
+        if loser is not None:
+            self._forget_displaced(loser)
+            self._keep_displaced(_with_via(loser, _with(loser.via, sender)))
+            return []
         if (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
             return self.final()
         if kept < found:
@@ -286,21 +290,21 @@ class Actor(Profile):
         content = winner_key(touch)
         held = self.find_at(touch.id, touch.at)
         if held is None or (winner_key(held) != content and not self.may_be_equal(held, touch)):
-            for other in self.links().displaced if self.knows_links() else []:
-                if other.id == touch.id and winner_key(other) == content:
-                    self._forget_displaced(other)
-                    rest = _without(other.via, sender)
-                    if rest != ():
-                        self._keep_displaced(_with_via(other, rest))
-                    return True
-            return False
+            loser = self._displaced(touch, content)
+            if loser is None:
+                return False
+            self._forget_displaced(loser)
+            rest = _without(loser.via, sender)
+            if rest != ():
+                self._keep_displaced(_with_via(loser, rest))
+            return True
         rest = _without(held.via, sender)
         if rest == held.via:
             return True
         if rest != ():
             self._replace(held, _with_via(held, rest))
             return True
-        heirs = [other for other in self.links().displaced if other.id == held.id] if self.knows_links() else []
+        heirs = self._losers(held.id)
         self._take_out(held)
         if heirs:
             heir = min(heirs, key=winner_key)
@@ -315,9 +319,9 @@ class Actor(Profile):
         self.changed = True
         self.remove(held)
         self.insert([touch])
-        if touch.via is None and self.knows_links():
+        if touch.via is None:
             # It stays for good, so whoever lost against it has lost for good.
-            for other in [other for other in self.links().displaced if other.id == touch.id]:
+            for other in self._losers(touch.id):
                 self._forget_displaced(other)
 
     def _put_in(self, owned: list[tuple[Touch, str | None]]) -> None:
@@ -328,10 +332,14 @@ class Actor(Profile):
         self.insert([touch for touch, _ in owned])
         for touch, owner in owned:
             if owner is None:
-                self._is_stale = True
-                self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+                self._make_stale(touch)
             else:
                 self._deliveries.append((touch, owner))
+
+    def _make_stale(self, touch: Touch) -> None:
+        """A touchpoint of its own has come or gone."""
+        self._is_stale = True
+        self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
 
     def _take_out(self, touch: Touch) -> None:
         """The opposite of `_put_in`."""
@@ -339,8 +347,7 @@ class Actor(Profile):
         owner = self._owner(touch.at)
         self.remove(touch)
         if owner is None:
-            self._is_stale = True
-            self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+            self._make_stale(touch)
         else:
             self._retractions.append((touch, owner))
 
@@ -366,6 +373,17 @@ class Actor(Profile):
                 told.append(ProfileGone(self.id, self.head.revision))
             decisions += told
         return [*decisions, *self.keep_within_bounds(clock)]
+
+    def _losers(self, event_id: str) -> list[Touch]:
+        """The contents that lost their place under this event_id."""
+        return [other for other in self.links().displaced if other.id == event_id] if self.knows_links() else []
+
+    def _displaced(self, touch: Touch, content: tuple[int, bytes]) -> Touch | None:
+        """The one of them with this content (see `winner_key`)."""
+        for other in self._losers(touch.id):
+            if winner_key(other) == content:
+                return other
+        return None
 
     def _keep_displaced(self, touch: Touch) -> None:
         links, head = self.links(), self.head
@@ -531,8 +549,7 @@ class Actor(Profile):
         if new == NOBODY:
             return
         if new is None:
-            self._is_stale = True
-            self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+            self._make_stale(touch)
         elif new != old:
             self._deliveries.append((touch, new))
         self.changed = True
@@ -577,8 +594,7 @@ class Actor(Profile):
             if new == old:
                 continue
             if old is None or new is None:
-                self._is_stale = True
-                self._is_risk_stale = self._is_risk_stale or self.concerns_risk(touch)
+                self._make_stale(touch)
             if old is not None:
                 self._retractions.append((touch, old))
             if new == NOBODY:
