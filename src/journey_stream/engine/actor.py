@@ -244,7 +244,7 @@ class Actor(Profile):
     def _owner(self, at: int) -> str | None:
         """Whom a touchpoint at `at` (ms) belongs to: a higher identifier, NOBODY, or this one (None)."""
         links = self.links()
-        return NOBODY if at >= links.shared_at else links.route(at, self._ranking.look_back_ms)
+        return NOBODY if at >= links.shared_at else links.route(at)
 
     def _mark_of(self, event_id: str) -> str:
         """The mark that `find` and `append` ask for; there is none while there is no index."""
@@ -418,11 +418,11 @@ class Actor(Profile):
             hour = max(hour, hour_of(message.arrived_at - self.context.lateness_ms))
         first, shared_at = links.first.get(parent, NEVER), links.shared_at
         if not links.would_change(parent, hour):
-            if links.observe(parent, hour, self._ranking):
+            if links.observe(parent, hour):
                 self._keep_links()
             return ()
         before, stood = self._owners(), links.standing()
-        if not links.observe(parent, hour, self._ranking):
+        if not links.observe(parent, hour):
             return ()
         decisions = self._relinked(before, stood, message.at, clock)
         # One that people have undone already tells nothing; the first one after that tells it anew.
@@ -459,7 +459,7 @@ class Actor(Profile):
         """People say that it identifies nobody."""
         links = self.links()
         before, stood = self._owners(), links.standing()
-        if not links.block(message.arrived_at - self._ranking.reach_ms, self._ranking):
+        if not links.block(message.arrived_at - self._ranking.reach_ms):
             return ()
         decisions = self._relinked(before, stood, message.at, clock)
         text = f"{self.id} was blocked by hand: it identifies nobody" + _by(message.by, message.why)
@@ -484,10 +484,9 @@ class Actor(Profile):
         links = self.links()
         if parent not in links.observations:
             return ()
-        look_back_ms = self._ranking.look_back_ms
-        if is_whole(spans) and links.is_only({parent}, look_back_ms):
+        if is_whole(spans) and links.is_only({parent}):
             return spans
-        return common(links.spans_of(parent, look_back_ms), spans)
+        return common(links.spans_of(parent), spans)
 
     def lose(self, parent: str, lost: Spans, until: int | None, clock: int) -> list[Decision]:
         """Forget what was passed on to `parent` in `lost`; with `until` (ms) also the links up to then.
@@ -506,7 +505,7 @@ class Actor(Profile):
                 kept.append((touch, owner))
         links.displaced = [touch for touch in links.displaced if not covers(lost, touch.at)]
         if until is not None:
-            links.lose(parent, until, self._ranking)
+            links.lose(parent, until)
         decisions = self._relinked(kept, stood, clock, clock)
         if until is not None and parent in links.observations:
             # Later observations stay, but the parent has forgotten all who were linked to it.
@@ -523,7 +522,7 @@ class Actor(Profile):
             return super().succeed(former, until, sender, clock)
         known = former.links()
         owners, lower, stood = former._owners(), known.lower(), known.standing()  # noqa: SLF001
-        links = known.successor(until, self._ranking)
+        links = known.successor(until)
         if not links.is_empty:
             self._links = links
             self._keep_links()
@@ -576,7 +575,7 @@ class Actor(Profile):
         if not self.knows_links():
             return None
         links = self.links()
-        links.forget(clock - self.holding_ms, self._ranking)
+        links.forget(clock - self.holding_ms)
         return None if links.is_empty else links.canonical()
 
     def _owners(self) -> list[tuple[Touch, str | None]]:
@@ -608,7 +607,7 @@ class Actor(Profile):
     def _forget(self, clock: int) -> bool:
         """Drop what nothing needs any more: what is held is still asked for its owner. Tell whether there was any."""
         oldest = next((touch.at for touch in self.touches()), NEVER)
-        return self.links().forget(min(clock - self.holding_ms, oldest), self._ranking)
+        return self.links().forget(min(clock - self.holding_ms, oldest))
 
     def _keep_links(self) -> None:
         self.changed = True

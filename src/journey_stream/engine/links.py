@@ -93,7 +93,7 @@ class Links:
         self._sole: str | None = None
         self._sole_from = NEVER
         self._order: list[tuple[int, int, str]] | None = None
-        self._index(ranking)
+        self._index()
 
     def pack(self) -> bytes:
         """The state record."""
@@ -116,16 +116,16 @@ class Links:
         """Whether anything could belong elsewhere than here."""
         return bool(self.observations) or self.shared_at != NEVER
 
-    def route(self, at: int, look_back_ms: int) -> str | None:
+    def route(self, at: int) -> str | None:
         """Whom a touchpoint at `at` (ms) belongs to; None for the identifier itself."""
         if self._sole is not None and not self.unlinks:
-            return self._sole if self._sole_from - at <= look_back_ms else None
+            return self._sole if self._sole_from - at <= self._ranking.look_back_ms else None
         order = self._ordered()
         after = bisect_right(order, (at, _LAST_RANK, ""))
         if not self.unlinks:
             if after:
                 return order[after - 1][2]
-            if order and order[0][0] - at <= look_back_ms:
+            if order and order[0][0] - at <= self._ranking.look_back_ms:
                 return self._best_at(0, at)
             return None
         for place in range(after - 1, -1, -1):
@@ -134,7 +134,7 @@ class Links:
                 return parent
         for place in range(after, len(order)):
             seen_at, _, parent = order[place]
-            if seen_at - at > look_back_ms:
+            if seen_at - at > self._ranking.look_back_ms:
                 return None
             if not self._is_dead(seen_at, parent, at):
                 return self._best_at(place, at)
@@ -142,7 +142,7 @@ class Links:
 
     def parent_now(self) -> str | None:
         """Whom it was last seen with, as far as that still holds."""
-        return self.route(NEVER >> 1, 0)
+        return self.route(NEVER >> 1)
 
     def standing(self) -> dict[str, bool]:
         """The higher identifiers that observations name, and whether one that is in force links it to them."""
@@ -156,45 +156,43 @@ class Links:
         """The higher identifiers that at least one observation in force links it to."""
         return {parent for parent, holds in self.standing().items() if holds}
 
-    def is_only(self, parents: Collection[str], look_back_ms: int) -> bool:
+    def is_only(self, parents: Collection[str]) -> bool:
         """Whether it is linked to some of these alone, and nothing that it named was anybody else's before."""
         attached = self.attached()
         others = self.observations.keys() - set(parents)
-        return bool(attached) and not attached & others and not any(self.spans_of(one, look_back_ms) for one in others)
+        return bool(attached) and not attached & others and not any(self.spans_of(one) for one in others)
 
-    def spans_of(self, parent: str, look_back_ms: int) -> Spans:
+    def spans_of(self, parent: str) -> Spans:
         """When (ms) that which the identifier names belongs to `parent`."""
         order = self._ordered()
-        marks = {at for at, _, _ in order} | {at - look_back_ms for at, _, _ in order}
+        marks = {at for at, _, _ in order} | {at - self._ranking.look_back_ms for at, _, _ in order}
         for said in self.unlinks.values():
             for since, until, floor in said:
                 marks |= {since, until + 1, floor}
         # Between two of these instants the answer is one and the same.
         instants = sorted([at for at in marks if at < self.shared_at])
         ends = [*instants[1:], self.shared_at][: len(instants)]
-        return united(
-            [(at, end - 1) for at, end in zip(instants, ends, strict=True) if self.route(at, look_back_ms) == parent]
-        )
+        return united([(at, end - 1) for at, end in zip(instants, ends, strict=True) if self.route(at) == parent])
 
     def names(self, parent: str) -> bool:
         """Whether anything is known of a higher identifier."""
         return parent in self.observations or parent in self.first or parent in self.unlinks
 
-    def lose(self, parent: str, until: int, ranking: Ranking) -> None:
+    def lose(self, parent: str, until: int) -> None:
         """Forget the observations of `parent` up to `until` (ms), and what people have said of both up to then."""
         self._keep_later(parent, until)
-        self._index(ranking)
+        self._index()
 
-    def successor(self, until: int, ranking: Ranking) -> "Links":
+    def successor(self, until: int) -> "Links":
         """What of this has come about after `until` (ms) alone."""
-        new = Links(None, ranking)
+        new = Links(None, self._ranking)
         new.observations, new.first, new.unlinks = self.observations, self.first, self.unlinks
         for parent in {*self.observations, *self.first, *self.unlinks}:
             new._keep_later(parent, until)
         new.displaced = [touch for touch in self.displaced if touch.at > until]
-        if self.is_blocked and self._blocked_at + ranking.reach_ms > until:
+        if self.is_blocked and self._blocked_at + self._ranking.reach_ms > until:
             new._blocked_at = self._blocked_at
-        new._index(ranking)
+        new._index()
         return new
 
     def would_change(self, parent: str, hour: int) -> bool:
@@ -208,7 +206,7 @@ class Links:
         place = bisect_right(order, (at, _LAST_RANK, ""))
         return place == 0 or order[place - 1][2] != parent
 
-    def observe(self, parent: str, hour: int, ranking: Ranking) -> bool:
+    def observe(self, parent: str, hour: int) -> bool:
         """Add an observation. Tell whether it changed anything."""
         known, shared_at = self.first.get(parent, NEVER), self.shared_at
         hours = self.observations.setdefault(parent, [])
@@ -217,7 +215,7 @@ class Links:
             return False
         hours.insert(place, hour)
         self.first[parent] = min(hour, known)
-        self._index(ranking)
+        self._index()
         is_kept = parent in self.observations and hour in self.observations[parent]
         return is_kept or self.shared_at != shared_at or self.first.get(parent, NEVER) != known
 
@@ -230,12 +228,12 @@ class Links:
         insort(before, said)
         return True
 
-    def block(self, floor: int, ranking: Ranking) -> bool:
+    def block(self, floor: int) -> bool:
         """People say: it identifies nobody. Tell whether that is news."""
         if floor >= self._blocked_at:
             return False
         self._blocked_at = floor
-        self._index(ranking)
+        self._index()
         return True
 
     @property
@@ -272,7 +270,7 @@ class Links:
         """All lower identifiers that may hold what is, or was, this one's."""
         return (*self.children, *self.former)
 
-    def forget(self, horizon: int, ranking: Ranking) -> bool:
+    def forget(self, horizon: int) -> bool:
         """Drop observations that can move nothing that happened at `horizon` (ms) or later. Tell whether any was."""
         hour = horizon // HOUR_MS
         dropped = False
@@ -282,7 +280,7 @@ class Links:
                 self.observations[parent] = hours[old - 1 :]
                 dropped = True
         if dropped:
-            self._index(ranking)
+            self._index()
         kept = [touch for touch in self.displaced if touch.at >= horizon]
         if len(kept) < len(self.displaced):
             self.displaced = kept
@@ -316,13 +314,14 @@ class Links:
         if said:
             self.unlinks[parent] = said
 
-    def _index(self, ranking: Ranking) -> None:
+    def _index(self) -> None:
         """Drop what comes with the first link too many or later; what was worked out of the observations is stale."""
+        ranking = self._ranking
         self.shared_at = self._blocked_at
         if len(self.first) > min(ranking.customers_max, ranking.parents_max):
-            crowded = self._crowded(ranking)
+            crowded = self._crowded()
             if crowded != NEVER:
-                self._close(crowded, ranking)
+                self._close(crowded)
                 self.shared_at = min(self.shared_at, crowded * HOUR_MS)
         if self._blocked_at != NEVER:
             # What happened before may still follow an observation that came up to a look-back later.
@@ -343,9 +342,9 @@ class Links:
             self._order = order
         return order
 
-    def _crowded(self, ranking: Ranking) -> int:
+    def _crowded(self) -> int:
         """The hour of the first link too many; NEVER if there is none."""
-        found = NEVER
+        ranking, found = self._ranking, NEVER
         if len(self.first) > ranking.parents_max:
             found = sorted(self.first.values())[ranking.parents_max]
         customers = sorted([hour for parent, hour in self.first.items() if ranking.of(parent) == ranking.top])
@@ -353,8 +352,9 @@ class Links:
             found = min(found, customers[ranking.customers_max])
         return found
 
-    def _close(self, crowded: int, ranking: Ranking) -> None:
+    def _close(self, crowded: int) -> None:
         """Keep the observations before the hour of the first link too many, and what proves that it was too many."""
+        ranking = self._ranking
         seen = sorted([(hour, -ranking.of(parent), parent) for parent, hour in self.first.items() if hour <= crowded])
         customers = [parent for _, rank, parent in seen if -rank == ranking.top]
         kept = {parent for _, _, parent in seen[: ranking.parents_max + 1]}

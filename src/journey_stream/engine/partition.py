@@ -104,7 +104,7 @@ class Partition:
         self._loose_parts: dict[str, dict[int, bytes]] = {}
         self._erasures = Erasures(erasure_key)
         # What the next drain has to store of erasures, and to delete of profiles that were stored before theirs.
-        self._new_erasures: set[bytes] = set()
+        self._new_erasures: dict[bytes, Spans] = {}
         self._gone: list[tuple[str, Packed]] = []
         self._stored_erasure_key = ""
 
@@ -218,8 +218,7 @@ class Partition:
 
     def _remember(self, profile_id: str, spans: Spans) -> Erased:
         name = self._erasures.key.name_of(profile_id)
-        all_spans = self._erasures.add(name, spans)
-        self._new_erasures.add(name)
+        all_spans = self._new_erasures[name] = self._erasures.add(name, spans)
         return Erased(profile_id, name, self._erasures.key.fingerprint, all_spans, is_whole(spans))
 
     def _replace(self, profile: Profile) -> Profile:
@@ -311,8 +310,7 @@ class Partition:
             records.append((b"h" + key, None))
             records += [(_part_key(key, number), None) for number in _parts_of(packed)]
         self._gone.clear()
-        spans = dict(self._erasures.items())
-        records += [(b"e" + name, encode(spans[name])) for name in sorted(self._new_erasures)]
+        records += [(b"e" + name, encode(spans)) for name, spans in sorted(self._new_erasures.items())]
         self._new_erasures.clear()
         self._stored_clock = LONG_AGO  # so that the key is stored with them, although time may not have moved
 

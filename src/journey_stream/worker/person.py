@@ -95,7 +95,7 @@ class PersonReader:
             known |= found
             lower: set[str] = set()
             for one, links in found.items():
-                share = _share(one, links, spans, identity.look_back_ms)
+                share = _share(one, links, spans)
                 if one != profile_id and share and share != spans.get(one):
                     spans[one] = share
                     lower.add(one)
@@ -194,12 +194,12 @@ class PersonReader:
                         yield record
 
 
-def _share(one: str, links: Links, spans: dict[str, Spans], look_back_ms: int) -> Spans:
+def _share(one: str, links: Links, spans: dict[str, Spans]) -> Spans:
     """When an identifier is the person's, whose identifiers so far are `spans`."""
     parents = links.observations.keys() & spans.keys() - {one}
-    if links.is_only({parent for parent in parents if is_whole(spans[parent])}, look_back_ms):
+    if links.is_only({parent for parent in parents if is_whole(spans[parent])}):
         return whole(MS_MAX)
-    return united([span for parent in parents for span in common(links.spans_of(parent, look_back_ms), spans[parent])])
+    return united([span for parent in parents for span in common(links.spans_of(parent), spans[parent])])
 
 
 def _subject(key: bytes, *, is_state: bool) -> bytes:
