@@ -1,0 +1,1 @@
+"""The JSON API of the journey map, and what serves the page."""

@@ -1,0 +1,158 @@
+"""What the API can be asked: every operation is declared once, and routed, checked and described by that."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from journey_stream.journey.model import Model
+from journey_stream.serve.api.errors import Refused
+from journey_stream.serve.api.live import Version
+from journey_stream.serve.api.parameters import FILTER, SEARCH, Parameter
+from journey_stream.serve.queries.answers import Cohorts, Customers, JourneyMap
+from journey_stream.serve.queries.cohorts import cohorts
+from journey_stream.serve.queries.connection import Connection, Dialect
+from journey_stream.serve.queries.customers import Search, customers
+from journey_stream.serve.queries.filters import Filter
+from journey_stream.serve.queries.journey_map import journey_map
+from journey_stream.serve.queries.person import Person, person
+from journey_stream.serve.queries.reading import read
+
+
+class ModelStage(msgspec.Struct, frozen=True):
+    """A stage of the journey model."""
+
+    id: str
+    meaning: str
+
+
+class ModelAnswer(msgspec.Struct, frozen=True):
+    """The journey model that the service was started with."""
+
+    name: str
+    version: int
+    description: str
+    stages: list[ModelStage]
+    goal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an answer is made of, beside the question."""
+
+    connection: Connection
+    dialect: Dialect
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`answer` is called in a thread, with the parameters that were given and, for `{profile_id}`, that.
+
+    `cached`: the answer depends on the parameters and the version alone, and is worth keeping.
+    """
+
+    path: str
+    summary: str
+    description: str
+    parameters: Sequence[Parameter]
+    returns: type[msgspec.Struct]
+    answer: Callable[[Context, dict[str, Any]], msgspec.Struct] | None
+    cached: bool = False
+    media_type: str = "application/json"
+    may_miss: bool = False
+
+
+def default_goal(model: Model) -> str:
+    """The stage called `purchase` if there is one, else the last."""
+    ids = [stage.id for stage in model.stages]
+    return "purchase" if "purchase" in ids else ids[-1]
+
+
+def _filter(given: dict[str, Any]) -> Filter:
+    return Filter(given.get("from"), given.get("to"), given.get("channel"), given.get("campaign"), given.get("segment"))
+
+
+def _map(context: Context, given: dict[str, Any]) -> JourneyMap:
+    with read(context.connection, context.dialect, _filter(given)) as reading:
+        return journey_map(reading, context.model.stages)
+
+
+def _cohorts(context: Context, given: dict[str, Any]) -> Cohorts:
+    with read(context.connection, context.dialect, _filter(given)) as reading:
+        return cohorts(reading)
+
+
+def _customers(context: Context, given: dict[str, Any]) -> Customers:
+    return customers(context.connection, Search(**given))
+
+
+def _person(context: Context, given: dict[str, Any]) -> Person:
+    profile_id = given["profile_id"]
+    found = person(context.connection, profile_id)
+    if found is None:
+        raise Refused(
+            404,
+            f"Nothing is known of the profile {profile_id!r}. Either nobody by that id was seen, or everything on it "
+            "was erased. /api/customers?q= looks for a part of an id.",
+        )
+    return found
+
+
+def _model(context: Context, _: dict[str, Any]) -> ModelAnswer:
+    model = context.model
+    stages = [ModelStage(stage.id, stage.meaning) for stage in model.stages]
+    return ModelAnswer(model.name, model.version, model.description, stages, default_goal(model))
+
+
+OPERATIONS = (
+    Operation(
+        "/api/map",
+        "The journey map",
+        "Stages, flows, where customers stall and leave, bands of churn risk, and totals, all of one moment.",
+        FILTER,
+        JourneyMap,
+        _map,
+        cached=True,
+    ),
+    Operation(
+        "/api/cohorts",
+        "Who comes back",
+        "Customers by the month in which their journey began, and in how many of the months after they had a "
+        "touchpoint. The filter chooses the customers; their months are those of all time.",
+        FILTER,
+        Cohorts,
+        _cohorts,
+        cached=True,
+    ),
+    Operation(
+        "/api/customers",
+        "A list of customers",
+        "Those with the latest touchpoint first.",
+        SEARCH,
+        Customers,
+        _customers,
+    ),
+    Operation(
+        "/api/customers/{profile_id}",
+        "One customer",
+        "The present view, and every message and touchpoint that is kept, the newest first, with their reasons.",
+        (),
+        Person,
+        _person,
+        may_miss=True,
+    ),
+    Operation(
+        "/api/model", "The journey model", "Its stages in their order, and the default goal.", (), ModelAnswer, _model
+    ),
+    Operation(
+        "/api/stream",
+        "News",
+        "Server-sent events: an event `version` at the start, and for each new version, at most one a second.",
+        (),
+        Version,
+        None,
+        media_type="text/event-stream",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The numbers of the journey map: each a function of one reading of the store under a filter."""

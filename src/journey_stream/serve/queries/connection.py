@@ -1,0 +1,56 @@
+"""What the numbers need of a database, and the few expressions in which DuckDB and PostgreSQL differ."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+DialectName = Literal["duckdb", "postgresql"]
+
+
+class Rows(Protocol):
+    """The answer to one statement."""
+
+    def fetchall(self) -> list[Any]: ...
+    def fetchone(self) -> Any: ...
+
+
+class Connection(Protocol):
+    """A connection for one thread; parameters are written `?`."""
+
+    def execute(self, query: str, parameters: Sequence[object] = ..., /) -> Rows: ...
+    def close(self) -> None: ...
+
+
+class Dialect(NamedTuple):
+    """`facts` makes the schema of the derived tables; the others are templates with `{0}` for an expression.
+
+    `begin` opens a transaction that sees one state of the database from its first statement on. `month` numbers the
+    calendar month (UTC) of an instant in ms from January of the year 0, `elements` gives one row per text of a JSON
+    array, `binary` orders texts by their bytes, whatever the database's language.
+    """
+
+    facts: str
+    begin: str
+    month: str
+    elements: str
+    binary: str
+
+
+_MONTH = "CAST(extract(year FROM {0}) * 12 + extract(month FROM {0}) - 1 AS INTEGER)"
+
+DIALECTS: dict[DialectName, Dialect] = {
+    # In memory, so that the file holds only what came from the topics, and no restart has to mend it.
+    "duckdb": Dialect(
+        facts="ATTACH IF NOT EXISTS ':memory:' AS facts (COMPRESS)",
+        begin="BEGIN TRANSACTION",
+        month=_MONTH.replace("{0}", "epoch_ms({0})"),
+        elements="""unnest(from_json({0}, '["VARCHAR"]'))""",
+        binary="{0}",
+    ),
+    "postgresql": Dialect(
+        facts="CREATE SCHEMA IF NOT EXISTS facts",
+        begin="BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        month=_MONTH.replace("{0}", "(to_timestamp({0} / 1000.0) AT TIME ZONE 'UTC')"),
+        elements="jsonb_array_elements_text(CAST({0} AS jsonb))",
+        binary='{0} COLLATE "C"',
+    ),
+}

@@ -1,0 +1,79 @@
+"""Keeps the derived tables in step with what the projection has committed."""
+
+from collections.abc import Collection
+
+from journey_stream.serve.queries import facts_sql
+from journey_stream.serve.queries.connection import Connection, Dialect
+from journey_stream.serve.queries.facts_tables import OF_CUSTOMERS, TABLES
+
+_REWRITTEN_SHARE_MAX = 0.5
+_REWRITTEN_MIN = 10_000
+
+
+class Facts:
+    """The derived tables; one thread at a time may call `refresh`, on its own connection."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._rewritten = 0
+        self._customers = 0
+
+    def refresh(self, connection: Connection, profiles: Collection[str] | None = None) -> int:
+        """Read the rows of these profiles again (None: of all) and return the version of the store that was read.
+
+        Readers see either all of it or nothing: it is one transaction.
+        """
+        # Deleted rows take up room until the table is written anew.
+        if profiles is not None and self._rewritten + len(profiles) > self._room:
+            profiles = None
+        if profiles is None:
+            connection.execute(self.dialect.facts)
+        connection.execute(self.dialect.begin)
+        try:
+            if profiles is None:
+                self._read_all(connection)
+            else:
+                self._read_some(connection, profiles)
+            version = self._note_progress(connection)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        self._rewritten = 0 if profiles is None else self._rewritten + len(profiles)
+        return version
+
+    @property
+    def _room(self) -> float:
+        return max(_REWRITTEN_MIN, self._customers * _REWRITTEN_SHARE_MAX)
+
+    def _read_all(self, connection: Connection) -> None:
+        for table, columns in TABLES.items():
+            connection.execute(f"DROP TABLE IF EXISTS facts.{table}")
+            connection.execute(f"CREATE TABLE facts.{table} ({columns})")
+        connection.execute("CREATE TEMPORARY TABLE known (no INTEGER, profile_id VARCHAR)")
+        self._fill(connection, "")
+
+    def _read_some(self, connection: Connection, profiles: Collection[str]) -> None:
+        connection.execute("CREATE TEMPORARY TABLE dirty (profile_id VARCHAR)")
+        connection.execute("INSERT INTO dirty SELECT unnest(CAST(? AS VARCHAR[]))", [list(profiles)])
+        connection.execute(
+            "CREATE TEMPORARY TABLE known AS SELECT no, profile_id FROM facts.customers "
+            "WHERE profile_id IN (SELECT profile_id FROM dirty)"
+        )
+        for table in OF_CUSTOMERS:
+            connection.execute(f"DELETE FROM facts.{table} WHERE no IN (SELECT no FROM known)")
+        self._fill(connection, facts_sql.OF_DIRTY)
+        connection.execute("DROP TABLE dirty")
+
+    def _fill(self, connection: Connection, of_dirty: str) -> None:
+        for statement in facts_sql.statements(self.dialect, of_dirty):
+            connection.execute(statement)
+
+    def _note_progress(self, connection: Connection) -> int:
+        connection.execute("DELETE FROM facts.progress")
+        connection.execute(facts_sql.PROGRESS)
+        version, customers = connection.execute(
+            "SELECT version, (SELECT count(*) FROM facts.customers) FROM facts.progress"
+        ).fetchone()
+        self._customers = customers
+        return int(version)

@@ -1,0 +1,140 @@
+"""How the derived tables are filled from the projected ones."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from journey_stream.serve.queries.connection import Dialect
+
+OF_DIRTY: Final = "AND {0}.profile_id IN (SELECT profile_id FROM dirty)"
+
+PROGRESS: Final = """
+INSERT INTO facts.progress
+SELECT
+  COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'version'), 0),
+  (SELECT max(updated_at) FROM profiles),
+  (SELECT max(at_ms) FROM facts.touches),
+  COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'dead_letters'), 0)
+"""
+
+_STATES = """
+INSERT INTO facts.states
+SELECT (SELECT COALESCE(max(state), 0) FROM facts.states) + row_number() OVER (ORDER BY stage, band, segment),
+  stage, band, segment
+FROM (SELECT DISTINCT p.stage, p.band, p.segment FROM profiles p WHERE TRUE {of_dirty}) new
+WHERE NOT EXISTS (SELECT 1 FROM facts.states s WHERE {same_state})
+"""
+_SAME_STATE = (
+    "s.stage IS NOT DISTINCT FROM {0}.stage AND s.band IS NOT DISTINCT FROM {0}.band "
+    "AND s.segment IS NOT DISTINCT FROM {0}.segment"
+)
+
+_KNOWN_CUSTOMERS = """
+INSERT INTO facts.customers
+SELECT k.no, p.profile_id, s.state, p.entered_at
+FROM profiles p JOIN known k ON k.profile_id = p.profile_id JOIN facts.states s ON {same_state}
+"""
+_NEW_CUSTOMERS = """
+INSERT INTO facts.customers
+SELECT (SELECT COALESCE(max(no), 0) FROM facts.customers) + row_number() OVER (ORDER BY p.profile_id),
+  p.profile_id, s.state, p.entered_at
+FROM profiles p JOIN facts.states s ON {same_state}
+WHERE p.profile_id NOT IN (SELECT profile_id FROM known) {of_dirty}
+"""
+
+# The trigger of a change is the latest of its evidence; a silence has at most one touchpoint for evidence.
+_NEWS = """
+CREATE TEMPORARY TABLE news AS
+WITH messages AS (
+  SELECT c.no, m.profile_id, m.revision, m.standing, m.from_stage, m.to_stage, m.silent_since IS NOT NULL AS silent,
+    m.entered_at, m.seconds_in_previous, m.evidence
+  FROM stage_messages m JOIN facts.customers c ON c.profile_id = m.profile_id
+  WHERE (m.standing OR m.kind = 'retracted') {of_dirty}
+), evidence AS (
+  SELECT profile_id, revision, {elements} AS event_id FROM messages WHERE standing
+), triggers AS (
+  SELECT DISTINCT ON (e.profile_id, e.revision) e.profile_id, e.revision, t.channel, t.type
+  FROM evidence e JOIN touchpoints t ON t.profile_id = e.profile_id AND t.event_id = e.event_id
+  WHERE NOT t.refused
+  ORDER BY e.profile_id, e.revision, t.occurred_at DESC, {event_id} DESC
+)
+SELECT m.no, NOT m.standing AS retracted, m.from_stage, m.to_stage, m.silent, t.channel, t.type,
+  m.entered_at AS at_ms, CAST(round(m.seconds_in_previous * 1000) AS BIGINT) AS stayed_ms
+FROM messages m LEFT JOIN triggers t ON t.profile_id = m.profile_id AND t.revision = m.revision
+"""
+_SAME_MOVE = (
+    "v.retracted = n.retracted AND v.silent = n.silent AND v.to_stage = n.to_stage "
+    "AND v.from_stage IS NOT DISTINCT FROM n.from_stage AND v.channel IS NOT DISTINCT FROM n.channel "
+    "AND v.type IS NOT DISTINCT FROM n.type"
+)
+_MOVES = f"""
+INSERT INTO facts.moves
+SELECT (SELECT COALESCE(max(move), 0) FROM facts.moves)
+    + row_number() OVER (ORDER BY retracted, from_stage, to_stage, silent, channel, type),
+  retracted, from_stage, to_stage, silent, channel, type
+FROM (SELECT DISTINCT retracted, from_stage, to_stage, silent, channel, type FROM news) n
+WHERE NOT EXISTS (SELECT 1 FROM facts.moves v WHERE {_SAME_MOVE})
+"""
+# Together by customer, so that a look at some customers passes over the others.
+_CHANGES = f"""
+INSERT INTO facts.changes
+SELECT n.no, v.move, n.at_ms, n.stayed_ms FROM news n JOIN facts.moves v ON {_SAME_MOVE} ORDER BY n.no, n.at_ms
+"""
+
+_CONTACTS = """
+INSERT INTO facts.contacts
+SELECT (SELECT COALESCE(max(contact), 0) FROM facts.contacts) + row_number() OVER (ORDER BY channel, type, campaign),
+  channel, type, campaign
+FROM (SELECT DISTINCT t.channel, t.type, t.campaign FROM touchpoints t WHERE NOT t.refused {of_dirty}) n
+WHERE NOT EXISTS (SELECT 1 FROM facts.contacts k WHERE {same_contact})
+"""
+_SAME_CONTACT = "k.channel = {0}.channel AND k.type = {0}.type AND k.campaign IS NOT DISTINCT FROM {0}.campaign"
+_TOUCHES = """
+INSERT INTO facts.touches
+SELECT c.no, k.contact, t.occurred_at,
+  row_number() OVER (PARTITION BY c.no ORDER BY t.occurred_at, {event_id})
+FROM touchpoints t JOIN facts.customers c ON c.profile_id = t.profile_id JOIN facts.contacts k ON {same_contact}
+WHERE NOT t.refused {of_dirty}
+ORDER BY 1, 4
+"""
+
+_MONTHS = """
+INSERT INTO facts.months
+SELECT DISTINCT f.no, {cohort}, {month}
+FROM (
+  SELECT h.no, min(h.at_ms) AS at_ms FROM facts.changes h JOIN facts.moves v ON v.move = h.move
+  WHERE NOT v.retracted {of_filled} GROUP BY h.no
+) f LEFT JOIN facts.touches t ON t.no = f.no
+"""
+_OF_FILLED = "AND h.no IN (SELECT no FROM news)"
+
+
+def statements(dialect: Dialect, of_dirty: str) -> Iterator[str]:
+    """In this order; `of_dirty` restricts to the profiles in the temporary table `dirty`, or is empty.
+
+    The temporary table `known` has the numbers that customers keep. Both temporary tables made here are gone after.
+    """
+    of_profiles = of_dirty.format("p")
+    yield _STATES.format(of_dirty=of_profiles, same_state=_SAME_STATE.format("new"))
+    yield _KNOWN_CUSTOMERS.format(same_state=_SAME_STATE.format("p"))
+    yield _NEW_CUSTOMERS.format(of_dirty=of_profiles, same_state=_SAME_STATE.format("p"))
+    yield "DROP TABLE known"
+    yield _NEWS.format(
+        of_dirty=of_dirty.format("m"),
+        elements=dialect.elements.format("evidence"),
+        event_id=dialect.binary.format("t.event_id"),
+    )
+    yield _MOVES
+    yield _CHANGES
+    of_touchpoints = of_dirty.format("t")
+    yield _CONTACTS.format(of_dirty=of_touchpoints, same_contact=_SAME_CONTACT.format("n"))
+    yield _TOUCHES.format(
+        of_dirty=of_touchpoints,
+        same_contact=_SAME_CONTACT.format("t"),
+        event_id=dialect.binary.format("t.event_id"),
+    )
+    yield _MONTHS.format(
+        cohort=dialect.month.format("f.at_ms"),
+        month=dialect.month.format("t.at_ms"),
+        of_filled=_OF_FILLED if of_dirty else "",
+    )
+    yield "DROP TABLE news"

@@ -1,0 +1,30 @@
+"""The derived tables that every number is read from: whole numbers in place of texts, and nothing that does not count.
+
+Ten million stage changes with their ids, texts and reasons are gigabytes; what a number needs of them is 24 bytes each.
+A combination of texts (a stage and a band, a channel and a campaign) is written once, in a small table, and named by
+its number everywhere else.
+"""
+
+from typing import Final
+
+TABLES: Final = {
+    # One row: what the facts were read at.
+    "progress": "version BIGINT NOT NULL, now_ms BIGINT, newest_ms BIGINT, dead_letters BIGINT NOT NULL",
+    # Every customer with a view.
+    "customers": "no INTEGER NOT NULL, profile_id VARCHAR NOT NULL, state INTEGER NOT NULL, since_ms BIGINT",
+    "states": "state INTEGER NOT NULL, stage VARCHAR, band VARCHAR, segment VARCHAR",
+    # Standing changes and retracted messages of these customers.
+    "changes": "no INTEGER NOT NULL, move SMALLINT NOT NULL, at_ms BIGINT NOT NULL, stayed_ms BIGINT",
+    "moves": (
+        "move SMALLINT NOT NULL, retracted BOOLEAN NOT NULL, from_stage VARCHAR, to_stage VARCHAR NOT NULL, "
+        "silent BOOLEAN NOT NULL, channel VARCHAR, type VARCHAR"
+    ),
+    # Their counted touchpoints; `position` orders those of one customer by (occurred_at, event_id).
+    "touches": "no INTEGER NOT NULL, contact INTEGER NOT NULL, at_ms BIGINT NOT NULL, position INTEGER NOT NULL",
+    "contacts": "contact INTEGER NOT NULL, channel VARCHAR NOT NULL, type VARCHAR NOT NULL, campaign VARCHAR",
+    # The months in which a customer had a touchpoint; `cohort` is the month of the first standing change.
+    "months": "no INTEGER NOT NULL, cohort INTEGER NOT NULL, month INTEGER",
+}
+
+OF_CUSTOMERS: Final = ("changes", "touches", "months", "customers")
+"""The tables with rows of one customer; `customers` last, for the others are found through it."""

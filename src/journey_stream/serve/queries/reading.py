@@ -1,0 +1,130 @@
+"""One question's look at the facts: a filter, one state of the database, and what several numbers have in common."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from journey_stream.serve.queries.connection import Connection, Dialect
+from journey_stream.serve.queries.filters import Filter
+
+
+class MoveCount(NamedTuple):
+    """How many changes of one sort there are; channel and type are those of the trigger."""
+
+    retracted: bool
+    from_stage: str | None
+    to_stage: str
+    silent: bool
+    channel: str | None
+    type: str | None
+    number: int
+
+
+class StateCount(NamedTuple):
+    """How many customers are in this stage, band and segment now."""
+
+    stage: str | None
+    band: str | None
+    segment: str | None
+    number: int
+
+
+class Reading:
+    """Answers are lists of plain tuples. Made by `read`."""
+
+    def __init__(self, connection: Connection, chosen: Filter) -> None:
+        self._connection = connection
+        self.filter = chosen
+        self._by_customer = chosen.chooses_by_touchpoints or chosen.segment is not None
+        if self._by_customer:
+            self._choose()
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """The answer to any other query, in the same state of the database."""
+        return self._connection.execute(query, parameters).fetchall()
+
+    def of_customers(self, column: str) -> str:
+        """A condition on the number of a customer."""
+        return f"{column} IN (SELECT no FROM chosen)" if self._by_customer else "TRUE"
+
+    def in_range(self, column: str) -> str:
+        """A condition on an instant in ms."""
+        return _range(self.filter, column)
+
+    @cached_property
+    def progress(self) -> tuple[int, int | None, int | None, int]:
+        """Version, now (ms), newest touchpoint (ms) and dead letters."""
+        row: tuple[int, int | None, int | None, int] = self.rows(
+            "SELECT version, now_ms, newest_ms, dead_letters FROM facts.progress"
+        )[0]
+        return row
+
+    @cached_property
+    def moves(self) -> list[MoveCount]:
+        """Standing changes and retracted messages in the filter."""
+        found = self.rows(
+            f"SELECT v.retracted, v.from_stage, v.to_stage, v.silent, v.channel, v.type, n.number FROM ("
+            f"SELECT h.move, count(*) AS number FROM facts.changes h "
+            f"WHERE {self.in_range('h.at_ms')} AND {self.of_customers('h.no')} GROUP BY h.move"
+            f") n JOIN facts.moves v ON v.move = n.move"
+        )
+        return [MoveCount(*row) for row in found]
+
+    @property
+    def standing(self) -> Iterator[MoveCount]:
+        """Standing changes in the filter."""
+        return (move for move in self.moves if not move.retracted)
+
+    @cached_property
+    def states(self) -> list[StateCount]:
+        """Customers in the filter, by where they are now."""
+        found = self.rows(
+            f"SELECT s.stage, s.band, s.segment, n.number FROM ("
+            f"SELECT c.state, count(*) AS number FROM facts.customers c WHERE {self.of_customers('c.no')} "
+            f"GROUP BY c.state) n JOIN facts.states s ON s.state = n.state"
+        )
+        return [StateCount(*row) for row in found]
+
+    def _choose(self) -> None:
+        conditions, parameters = ["TRUE"], list[object]()
+        if self.filter.segment is not None:
+            conditions.append("c.state IN (SELECT state FROM facts.states WHERE segment = ?)")
+            parameters.append(self.filter.segment)
+        if self.filter.chooses_by_touchpoints:
+            condition, values = contacts(self.filter, "t.contact")
+            conditions.append(
+                f"c.no IN (SELECT t.no FROM facts.touches t WHERE {condition} AND {self.in_range('t.at_ms')})"
+            )
+            parameters += values
+        self._connection.execute(
+            f"CREATE TEMPORARY TABLE chosen AS SELECT c.no FROM facts.customers c WHERE {' AND '.join(conditions)}",
+            parameters,
+        )
+
+
+def contacts(chosen: Filter, column: str) -> tuple[str, list[object]]:
+    """A condition on a contact, that it has channel and campaign of the filter, and its parameters."""
+    named = (("channel", chosen.channel), ("campaign", chosen.campaign))
+    wanted = [(name, value) for name, value in named if value is not None]
+    if not wanted:
+        return "TRUE", []
+    condition = " AND ".join(f"{name} = ?" for name, _ in wanted)
+    return f"{column} IN (SELECT contact FROM facts.contacts WHERE {condition})", [value for _, value in wanted]
+
+
+def _range(chosen: Filter, column: str) -> str:
+    # Whole numbers stand in the text: a database that sees them knows how much of the table they leave.
+    bounds = [f"{column} >= {int(chosen.from_ms)}"] if chosen.from_ms is not None else []
+    bounds += [f"{column} < {int(chosen.to_ms)}"] if chosen.to_ms is not None else []
+    return " AND ".join(bounds) or "TRUE"
+
+
+@contextmanager
+def read(connection: Connection, dialect: Dialect, chosen: Filter) -> Iterator[Reading]:
+    """All numbers asked of this reading are of one and the same state of the database."""
+    connection.execute(dialect.begin)
+    try:
+        yield Reading(connection, chosen)
+    finally:
+        connection.execute("ROLLBACK")  # nothing was changed but the temporary table, which goes with it

@@ -1,0 +1,28 @@
+"""Everything at a glance."""
+
+from journey_stream.events.times import rfc3339
+from journey_stream.serve.queries.answers import Totals
+from journey_stream.serve.queries.reading import Reading, contacts
+
+
+def totals(reading: Reading) -> Totals:
+    """Customers, touchpoints, changes and corrections in the filter; dead letters are never filtered."""
+    _, _, newest_ms, dead_letters = reading.progress
+    return Totals(
+        customers=sum(state.number for state in reading.states),
+        touchpoints=_touchpoints(reading),
+        changes=sum(move.number for move in reading.standing),
+        corrections=sum(move.number for move in reading.moves if move.retracted),
+        dead_letters=dead_letters,
+        newest_touchpoint_at=None if newest_ms is None else rfc3339(newest_ms),
+    )
+
+
+def _touchpoints(reading: Reading) -> int:
+    condition, parameters = contacts(reading.filter, "t.contact")
+    ((count,),) = reading.rows(
+        f"SELECT count(*) FROM facts.touches t "
+        f"WHERE {condition} AND {reading.in_range('t.at_ms')} AND {reading.of_customers('t.no')}",
+        parameters,
+    )
+    return int(count)
