@@ -1,0 +1,1 @@
+"""Where the projected tables are kept."""
