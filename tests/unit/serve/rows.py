@@ -10,29 +10,11 @@ from journey_stream.events.times import DAY_MS
 from journey_stream.journey.model import Kind, Model, Pattern, Rule, Stage
 from journey_stream.serve.queries.connection import DIALECTS
 from journey_stream.serve.queries.facts import Facts
+from journey_stream.serve.store.schema import TABLES, ddl
 
 START_MS = 1_483_228_800_000  # 2017-01-01T00:00:00Z
 
-TABLES = """
-CREATE TABLE touchpoints (event_id VARCHAR, occurred_at BIGINT, arrived_at BIGINT, owner_id VARCHAR, profile_id VARCHAR,
-  channel VARCHAR, type VARCHAR, campaign VARCHAR, value DOUBLE, currency VARCHAR, refused BOOLEAN,
-  PRIMARY KEY (event_id, occurred_at));
-CREATE TABLE stage_messages (profile_id VARCHAR, revision BIGINT, change_id VARCHAR, kind VARCHAR, from_stage VARCHAR,
-  to_stage VARCHAR, entered_at BIGINT, seconds_in_previous DOUBLE, current BOOLEAN, cause VARCHAR, rule VARCHAR,
-  text VARCHAR, evidence VARCHAR, silent_since BIGINT, window_seconds BIGINT, model_name VARCHAR, model_version BIGINT,
-  standing BOOLEAN, PRIMARY KEY (profile_id, revision));
-CREATE TABLE risk_messages (profile_id VARCHAR, revision BIGINT, risk_id VARCHAR, kind VARCHAR, band VARCHAR,
-  previous_band VARCHAR, probability DOUBLE, window_days DOUBLE, entered_at BIGINT, current BOOLEAN, cause VARCHAR,
-  text VARCHAR, evidence VARCHAR, silent_since BIGINT, typical_log_odds DOUBLE, contributions VARCHAR,
-  model_name VARCHAR, model_version BIGINT, standing BOOLEAN, PRIMARY KEY (profile_id, revision));
-CREATE TABLE identity_messages (profile_id VARCHAR, revision BIGINT, identity_id VARCHAR, kind VARCHAR, parent VARCHAR,
-  "at" BIGINT, reason VARCHAR, text VARCHAR, evidence VARCHAR, merged_into VARCHAR, PRIMARY KEY (profile_id, revision));
-CREATE TABLE profiles (profile_id VARCHAR PRIMARY KEY, stage VARCHAR, entered_at BIGINT, previous_stage VARCHAR,
-  rule VARCHAR, last_touchpoint_at BIGINT, updated_at BIGINT, overflow BOOLEAN, identifiers VARCHAR, band VARCHAR,
-  probability DOUBLE, risk_since BIGINT, segment VARCHAR, rfm_recency INTEGER, rfm_frequency INTEGER,
-  rfm_monetary INTEGER, revision BIGINT);
-CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR);
-"""
+EMPTY = {"VARCHAR": "", "BIGINT": 0, "INTEGER": 0, "DOUBLE PRECISION": 0.0, "BOOLEAN": False}
 
 MODEL = Model(
     name="three",
@@ -51,7 +33,8 @@ class Rows:
 
     def __init__(self) -> None:
         self.connection = duckdb.connect()
-        self.connection.execute(TABLES)
+        for statement in ddl("duckdb"):
+            self.connection.execute(statement)
         self.facts = Facts(DIALECTS["duckdb"])
         self._count = 0
 
@@ -59,6 +42,10 @@ class Rows:
         return self.connection.cursor()
 
     def insert(self, table: str, **columns: Any) -> None:
+        """What is not given and may not be missing is empty, 0 or false."""
+        declared = next(one for one in TABLES if one.name == table)
+        missing = {one.name: EMPTY[one.type] for one in declared.columns if not one.nullable}
+        columns = missing | columns
         marks = ", ".join("?" for _ in columns)
         names = ", ".join(f'"{name}"' for name in columns)
         self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(columns.values()))

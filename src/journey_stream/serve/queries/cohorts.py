@@ -16,18 +16,15 @@ def cohorts(reading: Reading) -> Cohorts:
     `retained[k]` are those with a counted touchpoint in the k-th calendar month after; months after now are left out.
     """
     version, now_ms, _, _ = reading.progress
-    found = reading.rows(
-        f"SELECT m.cohort, m.month - m.cohort, count(*) FROM facts.months m "
-        f"WHERE {reading.of_customers('m.no')} AND m.month - m.cohort BETWEEN 0 AND {OFFSETS_MAX - 1} GROUP BY 1, 2"
-    )
-    sizes = dict(
-        reading.rows(
-            f"SELECT m.cohort, count(DISTINCT m.no) FROM facts.months m WHERE {reading.of_customers('m.no')} GROUP BY 1"
-        )
-    )
+    sizes: dict[int, int] = {}
     retained: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for cohort, offset, count in found:
-        retained[cohort][offset] = count
+    for cohort, month, number in reading.rows(
+        f"SELECT m.cohort, m.month, count(*) FROM facts.months m WHERE {reading.of_customers('m.no')} GROUP BY 1, 2"
+    ):
+        if month is None:
+            sizes[cohort] = number
+        else:
+            retained[cohort][month - cohort] = number
     last = _month_of(from_ms(now_ms)) if now_ms is not None else 0
     return Cohorts(
         version=version,

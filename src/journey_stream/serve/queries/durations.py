@@ -1,8 +1,21 @@
-"""How long customers stayed before they moved on."""
+"""How long customers stayed before they moved on.
 
+Values at exact ranks, without sorting everything: counting tells in which bucket each lies, and only the changes of
+these buckets are read.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from journey_stream.serve.queries.facts_tables import BUCKETS, NO_STAY
 from journey_stream.serve.queries.reading import Reading
+
+Group = str | tuple[str, str]
+"""A stage left, or a stage left and the stage entered."""
+
+Histogram = Counter[int]
+"""How often each value occurs."""
 
 
 class Stay(NamedTuple):
@@ -22,20 +35,59 @@ class Stays(NamedTuple):
 
 def stays(reading: Reading) -> Stays:
     """The median is the mean of the middle two, the 90th percentile the nearest rank; both are exact."""
-    found = reading.rows(
-        f"SELECT v.from_stage, v.to_stage, grouping(v.to_stage), count(h.stayed_ms), "
-        f"percentile_cont(0.5) WITHIN GROUP (ORDER BY h.stayed_ms), "
-        f"percentile_disc(0.9) WITHIN GROUP (ORDER BY h.stayed_ms) "
-        f"FROM facts.changes h JOIN facts.moves v ON v.move = h.move "
-        f"WHERE NOT v.retracted AND v.from_stage IS NOT NULL AND h.stayed_ms IS NOT NULL "
-        f"AND {reading.in_range('h.at_ms')} AND {reading.of_customers('h.no')} "
-        f"GROUP BY GROUPING SETS ((v.from_stage, v.to_stage), (v.from_stage))"
-    )
+    buckets: defaultdict[Group, Histogram] = defaultdict(Counter)
+    for code, number in reading.codes.items():
+        for group in _groups(reading, code):
+            buckets[group][code % BUCKETS] += number
+    places = {group: [at_rank(histogram, rank) for rank in _ranks(histogram)] for group, histogram in buckets.items()}
+    wanted = {(group, bucket) for group, found in places.items() for bucket, _ in found}
+    values = _values(reading, wanted)
     result = Stays({}, {})
-    for from_stage, to_stage, is_sum, count, median_ms, long_ms in found:
-        stay = Stay(count, median_ms / 1000, long_ms / 1000)
-        if is_sum:
-            result.by_stage[from_stage] = stay
+    for group, found in places.items():
+        lower_ms, upper_ms, long_ms = (at_rank(values[group, bucket], rank)[0] for bucket, rank in found)
+        stay = Stay(buckets[group].total(), (lower_ms + upper_ms) / 2 / 1000, long_ms / 1000)
+        if isinstance(group, str):
+            result.by_stage[group] = stay
         else:
-            result.by_flow[from_stage, to_stage] = stay
+            result.by_flow[group] = stay
     return result
+
+
+def at_rank(histogram: Histogram, rank: int) -> tuple[int, int]:
+    """The value at a rank (from 0), and the rank among those that are equal to it."""
+    for value in sorted(histogram):
+        if rank < histogram[value]:
+            return value, rank
+        rank -= histogram[value]
+    raise IndexError(rank)
+
+
+def _ranks(histogram: Histogram) -> tuple[int, int, int]:
+    """The middle two, and the nearest rank of the 90th percentile."""
+    number = histogram.total()
+    return (number - 1) // 2, number // 2, (9 * number + 9) // 10 - 1
+
+
+def _groups(reading: Reading, code: int) -> Iterator[Group]:
+    move = reading.sorts[code // BUCKETS]
+    if not move.retracted and move.from_stage is not None and code % BUCKETS != NO_STAY:
+        yield move.from_stage
+        yield move.from_stage, move.to_stage
+
+
+def _values(reading: Reading, wanted: set[tuple[Group, int]]) -> dict[tuple[Group, int], Histogram]:
+    """The lengths of stay (ms) in these buckets of these groups."""
+    belongs = {
+        code: [place for group in _groups(reading, code) if (place := (group, code % BUCKETS)) in wanted]
+        for code in reading.codes
+    }
+    codes = sorted(code for code, places in belongs.items() if places)
+    values: defaultdict[tuple[Group, int], Histogram] = defaultdict(Counter)
+    if codes:
+        for code, stayed_ms, number in reading.rows(
+            f"SELECT h.code, h.stayed_ms, count(*) FROM facts.changes h "
+            f"WHERE h.code IN ({', '.join(map(str, codes))}) AND {reading.of_changes()} GROUP BY h.code, h.stayed_ms"
+        ):
+            for place in belongs[code]:
+                values[place][stayed_ms] += number
+    return values

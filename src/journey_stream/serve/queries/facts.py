@@ -1,10 +1,10 @@
 """Keeps the derived tables in step with what the projection has committed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from journey_stream.serve.queries import facts_sql
 from journey_stream.serve.queries.connection import Connection, Dialect
-from journey_stream.serve.queries.facts_tables import OF_CUSTOMERS, TABLES
+from journey_stream.serve.queries.facts_sql import OF_DIRTY, PROGRESS, keep_news, read_news, sample
+from journey_stream.serve.queries.facts_tables import NO_STAY, OF_CUSTOMERS, TABLES
 
 _REWRITTEN_SHARE_MAX = 0.5
 _REWRITTEN_MIN = 10_000
@@ -17,6 +17,7 @@ class Facts:
         self.dialect = dialect
         self._rewritten = 0
         self._customers = 0
+        self._bounds: list[int] = []
 
     def refresh(self, connection: Connection, profiles: Collection[str] | None = None) -> int:
         """Read the rows of these profiles again (None: of all) and return the version of the store that was read.
@@ -51,7 +52,10 @@ class Facts:
             connection.execute(f"DROP TABLE IF EXISTS facts.{table}")
             connection.execute(f"CREATE TABLE facts.{table} ({columns})")
         connection.execute("CREATE TEMPORARY TABLE known (no INTEGER, profile_id VARCHAR)")
-        self._fill(connection, "")
+        self._read_news(connection, "")
+        (customers,) = connection.execute("SELECT count(*) FROM facts.customers").fetchone()
+        self._bounds = _bounds([stayed_ms for (stayed_ms,) in connection.execute(sample(customers)).fetchall()])
+        self._keep_news(connection, "")
 
     def _read_some(self, connection: Connection, profiles: Collection[str]) -> None:
         connection.execute("CREATE TEMPORARY TABLE dirty (profile_id VARCHAR)")
@@ -62,18 +66,30 @@ class Facts:
         )
         for table in OF_CUSTOMERS:
             connection.execute(f"DELETE FROM facts.{table} WHERE no IN (SELECT no FROM known)")
-        self._fill(connection, facts_sql.OF_DIRTY)
+        self._read_news(connection, OF_DIRTY)
+        self._keep_news(connection, OF_DIRTY)
         connection.execute("DROP TABLE dirty")
 
-    def _fill(self, connection: Connection, of_dirty: str) -> None:
-        for statement in facts_sql.statements(self.dialect, of_dirty):
+    def _read_news(self, connection: Connection, of_dirty: str) -> None:
+        for statement in read_news(self.dialect, of_dirty):
+            connection.execute(statement)
+
+    def _keep_news(self, connection: Connection, of_dirty: str) -> None:
+        for statement in keep_news(self.dialect, of_dirty, self._bounds):
             connection.execute(statement)
 
     def _note_progress(self, connection: Connection) -> int:
         connection.execute("DELETE FROM facts.progress")
-        connection.execute(facts_sql.PROGRESS)
+        connection.execute(PROGRESS)
         version, customers = connection.execute(
             "SELECT version, (SELECT count(*) FROM facts.customers) FROM facts.progress"
         ).fetchone()
         self._customers = customers
         return int(version)
+
+
+def _bounds(ordered_ms: Sequence[int]) -> list[int]:
+    """What divides these lengths of stay into about equal parts; any bounds would do, these make for small buckets."""
+    if not ordered_ms:
+        return []
+    return sorted({ordered_ms[len(ordered_ms) * part // NO_STAY] for part in range(1, NO_STAY)})

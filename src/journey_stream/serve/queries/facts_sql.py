@@ -1,9 +1,12 @@
 """How the derived tables are filled from the projected ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from journey_stream.serve.queries.connection import Dialect
+from journey_stream.serve.queries.facts_tables import BUCKETS, NO_STAY
+
+SAMPLE_CUSTOMERS: Final = 5_000
 
 OF_DIRTY: Final = "AND {0}.profile_id IN (SELECT profile_id FROM dirty)"
 
@@ -77,7 +80,8 @@ WHERE NOT EXISTS (SELECT 1 FROM facts.moves v WHERE {_SAME_MOVE})
 # Together by customer, so that a look at some customers passes over the others.
 _CHANGES = f"""
 INSERT INTO facts.changes
-SELECT n.no, v.move, n.at_ms, n.stayed_ms FROM news n JOIN facts.moves v ON {_SAME_MOVE} ORDER BY n.no, n.at_ms
+SELECT n.no, v.move * {BUCKETS} + CASE WHEN n.stayed_ms IS NULL THEN {NO_STAY} ELSE {{bucket}} END, n.at_ms, n.stayed_ms
+FROM news n JOIN facts.moves v ON {_SAME_MOVE} ORDER BY n.no, n.at_ms
 """
 
 _CONTACTS = """
@@ -99,19 +103,20 @@ ORDER BY 1, 4
 
 _MONTHS = """
 INSERT INTO facts.months
-SELECT DISTINCT f.no, {cohort}, {month}
-FROM (
-  SELECT h.no, min(h.at_ms) AS at_ms FROM facts.changes h JOIN facts.moves v ON v.move = h.move
-  WHERE NOT v.retracted {of_filled} GROUP BY h.no
-) f LEFT JOIN facts.touches t ON t.no = f.no
+WITH begun AS (
+  SELECT n.no, {cohort} AS cohort FROM (SELECT no, min(at_ms) AS at_ms FROM news WHERE NOT retracted GROUP BY no) n
+)
+SELECT no, cohort, CAST(NULL AS INTEGER) FROM begun
+UNION ALL
+SELECT DISTINCT b.no, b.cohort, {month} FROM begun b JOIN facts.touches t ON t.no = b.no
 """
-_OF_FILLED = "AND h.no IN (SELECT no FROM news)"
 
 
-def statements(dialect: Dialect, of_dirty: str) -> Iterator[str]:
-    """In this order; `of_dirty` restricts to the profiles in the temporary table `dirty`, or is empty.
+def read_news(dialect: Dialect, of_dirty: str) -> Iterator[str]:
+    """Customers, and the temporary table `news` with their changes.
 
-    The temporary table `known` has the numbers that customers keep. Both temporary tables made here are gone after.
+    `of_dirty` restricts to the profiles in the temporary table `dirty`, or is empty. The temporary table `known` has
+    the numbers that customers keep, and is gone after.
     """
     of_profiles = of_dirty.format("p")
     yield _STATES.format(of_dirty=of_profiles, same_state=_SAME_STATE.format("new"))
@@ -124,7 +129,11 @@ def statements(dialect: Dialect, of_dirty: str) -> Iterator[str]:
         event_id=dialect.binary.format("t.event_id"),
     )
     yield _MOVES
-    yield _CHANGES
+
+
+def keep_news(dialect: Dialect, of_dirty: str, bounds: Sequence[int]) -> Iterator[str]:
+    """Changes, touchpoints and months; `news` is gone after. `bounds` separate the buckets, in ascending order."""
+    yield _CHANGES.format(bucket=_bucket(bounds))
     of_touchpoints = of_dirty.format("t")
     yield _CONTACTS.format(of_dirty=of_touchpoints, same_contact=_SAME_CONTACT.format("n"))
     yield _TOUCHES.format(
@@ -133,8 +142,22 @@ def statements(dialect: Dialect, of_dirty: str) -> Iterator[str]:
         event_id=dialect.binary.format("t.event_id"),
     )
     yield _MONTHS.format(
-        cohort=dialect.month.format("f.at_ms"),
+        cohort=dialect.month.format("n.at_ms"),
         month=dialect.month.format("t.at_ms"),
-        of_filled=_OF_FILLED if of_dirty else "",
     )
     yield "DROP TABLE news"
+
+
+def sample(customers: int) -> str:
+    """Lengths of stay (ms) of some customers."""
+    step = max(1, customers // SAMPLE_CUSTOMERS)
+    return f"SELECT stayed_ms FROM news WHERE stayed_ms IS NOT NULL AND no % {step} = 0 ORDER BY stayed_ms"
+
+
+def _bucket(bounds: Sequence[int], first: int = 0) -> str:
+    """How many bounds are at most the length of stay, found by halving."""
+    if not bounds:
+        return str(first)
+    middle = len(bounds) // 2
+    below, above = _bucket(bounds[:middle], first), _bucket(bounds[middle + 1 :], first + middle + 1)
+    return f"CASE WHEN n.stayed_ms >= {int(bounds[middle])} THEN {above} ELSE {below} END"

@@ -13,18 +13,24 @@ TABLES: Final = {
     # Every customer with a view.
     "customers": "no INTEGER NOT NULL, profile_id VARCHAR NOT NULL, state INTEGER NOT NULL, since_ms BIGINT",
     "states": "state INTEGER NOT NULL, stage VARCHAR, band VARCHAR, segment VARCHAR",
-    # Standing changes and retracted messages of these customers.
-    "changes": "no INTEGER NOT NULL, move SMALLINT NOT NULL, at_ms BIGINT NOT NULL, stayed_ms BIGINT",
+    # Standing changes and retracted messages of these customers; `code` is move * BUCKETS + bucket.
+    "changes": "no INTEGER NOT NULL, code INTEGER NOT NULL, at_ms BIGINT NOT NULL, stayed_ms BIGINT",
     "moves": (
-        "move SMALLINT NOT NULL, retracted BOOLEAN NOT NULL, from_stage VARCHAR, to_stage VARCHAR NOT NULL, "
+        "move INTEGER NOT NULL, retracted BOOLEAN NOT NULL, from_stage VARCHAR, to_stage VARCHAR NOT NULL, "
         "silent BOOLEAN NOT NULL, channel VARCHAR, type VARCHAR"
     ),
     # Their counted touchpoints; `position` orders those of one customer by (occurred_at, event_id).
     "touches": "no INTEGER NOT NULL, contact INTEGER NOT NULL, at_ms BIGINT NOT NULL, position INTEGER NOT NULL",
     "contacts": "contact INTEGER NOT NULL, channel VARCHAR NOT NULL, type VARCHAR NOT NULL, campaign VARCHAR",
-    # The months in which a customer had a touchpoint; `cohort` is the month of the first standing change.
+    # Of every customer with a standing change: a row without a month, and one for each month with a touchpoint. `cohort`
+    # is the month of the first standing change.
     "months": "no INTEGER NOT NULL, cohort INTEGER NOT NULL, month INTEGER",
 }
+
+BUCKETS: Final = 256
+"""Lengths of stay are sorted into this many buckets, so that counting finds the one that a median lies in."""
+NO_STAY: Final = BUCKETS - 1
+"""The bucket of a change without a length of stay."""
 
 OF_CUSTOMERS: Final = ("changes", "touches", "months", "customers")
 """The tables with rows of one customer; `customers` last, for the others are found through it."""

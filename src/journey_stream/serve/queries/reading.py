@@ -1,16 +1,18 @@
 """One question's look at the facts: a filter, one state of the database, and what several numbers have in common."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from journey_stream.serve.queries.connection import Connection, Dialect
+from journey_stream.serve.queries.facts_tables import BUCKETS
 from journey_stream.serve.queries.filters import Filter
 
 
-class MoveCount(NamedTuple):
-    """How many changes of one sort there are; channel and type are those of the trigger."""
+class Move(NamedTuple):
+    """A sort of change; channel and type are those of the trigger."""
 
     retracted: bool
     from_stage: str | None
@@ -18,7 +20,6 @@ class MoveCount(NamedTuple):
     silent: bool
     channel: str | None
     type: str | None
-    number: int
 
 
 class StateCount(NamedTuple):
@@ -61,20 +62,34 @@ class Reading:
         return row
 
     @cached_property
-    def moves(self) -> list[MoveCount]:
-        """Standing changes and retracted messages in the filter."""
-        found = self.rows(
-            f"SELECT v.retracted, v.from_stage, v.to_stage, v.silent, v.channel, v.type, n.number FROM ("
-            f"SELECT h.move, count(*) AS number FROM facts.changes h "
-            f"WHERE {self.in_range('h.at_ms')} AND {self.of_customers('h.no')} GROUP BY h.move"
-            f") n JOIN facts.moves v ON v.move = n.move"
+    def sorts(self) -> dict[int, Move]:
+        """What the number of a move stands for."""
+        found = self.rows("SELECT move, retracted, from_stage, to_stage, silent, channel, type FROM facts.moves")
+        return {move: Move(*rest) for move, *rest in found}
+
+    @cached_property
+    def codes(self) -> dict[int, int]:
+        """Changes and retracted messages in the filter: how many there are of each code."""
+        return dict(
+            self.rows(f"SELECT h.code, count(*) FROM facts.changes h WHERE {self.of_changes()} GROUP BY h.code")
         )
-        return [MoveCount(*row) for row in found]
+
+    def of_changes(self) -> str:
+        """The condition that a change `h` is in the filter."""
+        return f"{self.in_range('h.at_ms')} AND {self.of_customers('h.no')}"
+
+    @cached_property
+    def moves(self) -> list[tuple[Move, int]]:
+        """Changes and retracted messages in the filter: how many there are of each sort."""
+        numbers: Counter[int] = Counter()
+        for code, number in self.codes.items():
+            numbers[code // BUCKETS] += number
+        return [(self.sorts[move], number) for move, number in numbers.items()]
 
     @property
-    def standing(self) -> Iterator[MoveCount]:
-        """Standing changes in the filter."""
-        return (move for move in self.moves if not move.retracted)
+    def standing(self) -> Iterator[tuple[Move, int]]:
+        """Standing changes in the filter: how many there are of each sort."""
+        return ((move, number) for move, number in self.moves if not move.retracted)
 
     @cached_property
     def states(self) -> list[StateCount]:

@@ -11,8 +11,8 @@ def totals(reading: Reading) -> Totals:
     return Totals(
         customers=sum(state.number for state in reading.states),
         touchpoints=_touchpoints(reading),
-        changes=sum(move.number for move in reading.standing),
-        corrections=sum(move.number for move in reading.moves if move.retracted),
+        changes=sum(number for _, number in reading.standing),
+        corrections=sum(number for move, number in reading.moves if move.retracted),
         dead_letters=dead_letters,
         newest_touchpoint_at=None if newest_ms is None else rfc3339(newest_ms),
     )
