@@ -1,10 +1,10 @@
 """The tables that the topics are projected into. Instants are whole milliseconds since the Unix epoch, UTC.
 
-DuckDB gets no keys and no indexes: the writer keeps each `key` unique itself, by joins that skip what lies at other times,
-which is faster than an index and leaves a smaller file. PostgreSQL gets both.
+DuckDB gets no keys and no indexes: the writer keeps each `key` unique itself, by joins that skip what lies at other
+times, which is faster than an index and leaves a smaller file. PostgreSQL gets both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
 SCHEMA_VERSION: Final = 1
@@ -16,11 +16,12 @@ ColumnType = Literal["VARCHAR", "BIGINT", "INTEGER", "DOUBLE PRECISION", "BOOLEA
 
 
 class Column(NamedTuple):
-    """`nullable` columns hold NULL where the record says nothing."""
+    """`nullable` columns hold NULL where the record says nothing; instants are numbers of ms."""
 
     name: str
     type: ColumnType
-    nullable: bool = False
+    nullable: bool
+    is_instant: bool
 
 
 class Table(NamedTuple):
@@ -48,19 +49,20 @@ def _columns(declared: str) -> tuple[Column, ...]:
     found = []
     for column in declared.split():
         name, _, kind = column.partition(":")
-        found.append(Column(name, types[kind.removesuffix("?")], kind.endswith("?")))
+        base = kind.removesuffix("?")
+        found.append(Column(name, types[base], kind.endswith("?"), base == "ms"))
     return tuple(found)
 
 
 TOUCHPOINTS: Final = Table(
     # A row for each touchpoint of journey.log, repeats included. `owner_id` is the identifier that it came with,
-    # `profile_id` whom it belongs to now. `refused` rows count nowhere: `rejected` ones, which went to the dead letters,
-    # those that a repeat stands for, and those on an identifier that is nobody's.
+    # `profile_id` whom it belongs to now. `refused` rows count nowhere: `rejected` ones, which went to the dead
+    # letters, those that repeat another, and those on an identifier that is nobody's.
     "touchpoints",
     _columns(
-        "event_id:text occurred_at:ms arrived_at:ms owner_id:text profile_id:text channel:text type:text campaign:text? "
-        "value:float? currency:text? refused:bool rejected:bool source_topic:text source_partition:int "
-        "source_offset:big log_partition:int log_offset:big"
+        "event_id:text occurred_at:ms arrived_at:ms owner_id:text profile_id:text channel:text type:text "
+        "campaign:text? value:float? currency:text? refused:bool rejected:bool "
+        "source_topic:text source_partition:int source_offset:big log_partition:int log_offset:big"
     ),
     ("event_id", "occurred_at", "owner_id", "source_topic", "source_partition", "source_offset"),
     (("profile_id",), ("owner_id",), ("source_offset",)),
@@ -78,16 +80,16 @@ NOBODY: Final = Table(
     _columns("profile_id:text kind:text since:ms"),
     ("profile_id", "kind"),
 )
-REFUSALS: Final = Table(
-    # The dead letters, each position and reason once. `event_id` and `occurred_at` where no position names the
-    # touchpoint, because what was refused came with another record.
+DEAD_LETTERS: Final = Table(
+    # journey.dead-letters: its own position and that of the source. `event_id` and what follows only where no position
+    # names the touchpoint, because what was refused came with another record.
     "dead_letters",
     _columns(
-        "source_topic:text source_partition:int source_offset:big reason:text stage:text at:ms event_id:text? "
-        "occurred_at:ms? channel:text? type:text?"
+        "partition:int offset:big reason:text stage:text source_topic:text source_partition:int source_offset:big "
+        "event_id:text? occurred_at:ms? channel:text? type:text?"
     ),
-    ("source_topic", "source_partition", "source_offset", "reason"),
-    (("event_id",),),
+    ("partition", "offset"),
+    (("source_offset",), ("event_id",)),
 )
 STAGE_MESSAGES: Final = Table(
     # journey.stage-changes. Per change_id the highest revision wins; `standing` is that row if it is `entered`.
@@ -115,8 +117,8 @@ IDENTITY_MESSAGES: Final = Table(
     # journey.identity-changes.
     "identity_messages",
     _columns(
-        "profile_id:text revision:big identity_id:text kind:text parent:text? at:ms reason:text text:text evidence:text "
-        "merged_into:text?"
+        "profile_id:text revision:big identity_id:text kind:text parent:text? at:ms reason:text text:text "
+        "evidence:text merged_into:text?"
     ),
     ("profile_id", "revision"),
     (("parent",),),
@@ -125,9 +127,9 @@ PROFILES: Final = Table(
     # journey.profiles: the present view of each.
     "profiles",
     _columns(
-        "profile_id:text stage:text? entered_at:ms? previous_stage:text? rule:text? last_touchpoint_at:ms updated_at:ms "
-        "overflow:bool identifiers:text band:text? probability:float? risk_since:ms? segment:text? rfm_recency:int? "
-        "rfm_frequency:int? rfm_monetary:int? revision:big"
+        "profile_id:text stage:text? entered_at:ms? previous_stage:text? rule:text? last_touchpoint_at:ms "
+        "updated_at:ms overflow:bool identifiers:text band:text? probability:float? risk_since:ms? segment:text? "
+        "rfm_recency:int? rfm_frequency:int? rfm_monetary:int? revision:big"
     ),
     ("profile_id",),
     (("last_touchpoint_at",),),
@@ -137,12 +139,6 @@ ERASURES: Final = Table(
     "erasures",
     _columns("name:text since:ms until:ms"),
     ("name", "since"),
-)
-TO_ERASE: Final = Table(
-    # Identifiers of which the log says that they are erased, until journey.erasures tells when.
-    "to_erase",
-    _columns("profile_id:text"),
-    ("profile_id",),
 )
 OFFSETS: Final = Table(
     # How far each partition is contained in the tables.
@@ -158,8 +154,8 @@ META: Final = Table(
 )
 
 TABLES: Final = (
-    *(TOUCHPOINTS, PASSED, NOBODY, REFUSALS, STAGE_MESSAGES, RISK_MESSAGES, IDENTITY_MESSAGES, PROFILES),
-    *(ERASURES, TO_ERASE, OFFSETS, META),
+    *(TOUCHPOINTS, PASSED, NOBODY, DEAD_LETTERS, STAGE_MESSAGES, RISK_MESSAGES, IDENTITY_MESSAGES, PROFILES),
+    *(ERASURES, OFFSETS, META),
 )
 
 
@@ -168,9 +164,14 @@ def ddl(dialect: DialectName) -> Iterator[str]:
     for table in TABLES:
         columns = [f'"{one.name}" {one.type}{"" if one.nullable else " NOT NULL"}' for one in table.columns]
         if dialect == "postgresql":
-            columns.append(f"PRIMARY KEY ({', '.join(table.key)})")
+            columns.append(f"PRIMARY KEY ({quoted(table.key)})")
         yield f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(columns)})"
         if dialect == "postgresql":
             for index in table.indexes:
                 name = f"{table.name}_by_{'_'.join(index)}"
-                yield f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} ({', '.join(index)})"
+                yield f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} ({quoted(index)})"
+
+
+def quoted(names: Iterable[str]) -> str:
+    """The names of columns, for a statement: some are words of SQL."""
+    return ", ".join(f'"{name}"' for name in names)
