@@ -27,7 +27,7 @@ def _message(error: Exception) -> str:
     if isinstance(error, _meant_for_people()):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
-        return f"{error}; install the optional parts with: pip install 'journey-stream[churn,demo,parquet]'"
+        return f"{error}; install the optional parts with: pip install 'journey-stream[churn,demo,parquet,serve]'"
     return (
         f"unexpected {type(error).__name__}: {error} (this is a mistake of ours; `journey-stream --debug …` shows it)"
     )

@@ -20,6 +20,7 @@ from journey_stream.cli import (
     model,
     replay,
     schemas,
+    serve,
     simulate,
     topics,
     worker,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command("demo", rich_help_panel=RUN)(demo.demo)
 app.command("worker", rich_help_panel=RUN)(worker.worker)
+app.command("serve", rich_help_panel=RUN)(serve.serve)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)
 app.add_typer(identity.app, name="identity", rich_help_panel=RUN)

@@ -89,6 +89,10 @@ class Settings(BaseModel):
 
     metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    serve_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    serve_port: Annotated[int, Field(ge=0, le=65_535)] = 8600
+    serve_database: Annotated[str, Field(min_length=1)] = "journey.duckdb"
+    serve_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -25,7 +25,7 @@ DEFAULT_FILE = Path("journey.yaml")
 
 NAMES = {field.alias or name: name for name, field in Settings.model_fields.items()}
 DURATIONS = frozenset(written for written, name in NAMES.items() if written != name)
-SECRETS = frozenset({"sasl_password", "pseudonym_key", "erasure_key"})
+SECRETS = frozenset({"sasl_password", "pseudonym_key", "erasure_key", "serve_token"})
 # A path in the file is meant from where the file is; elsewhere, from where the command runs.
 PATHS = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "pseudonym_key_file", "erasure_key_file"})
 
@@ -121,7 +121,11 @@ def _lines(node: yaml.MappingNode, path: Path, mistakes: list[Mistake]) -> dict[
 
 
 def _from_file(name: str, value: Any, path: Path) -> Any:
-    is_path = name in PATHS or (name in {"model", "churn"} and str(value).endswith((".yaml", ".yml")))
+    is_path = (
+        name in PATHS
+        or (name in {"model", "churn"} and str(value).endswith((".yaml", ".yml")))
+        or (name == "serve_database" and "://" not in str(value))
+    )
     return str(path.parent / value) if is_path and isinstance(value, str) else value
 
 

@@ -77,13 +77,14 @@ async def check_topics(settings: Settings, *, history: bool = False) -> list[Pro
     return sorted(found, key=lambda problem: problem.severity)
 
 
-async def topic_states(settings: Settings) -> dict[str, TopicState]:
-    """Our topics and the sources, by name, as the broker describes them; those that exist.
+async def topic_states(settings: Settings, names: Collection[str] | None = None) -> dict[str, TopicState]:
+    """Our topics and the sources, by name, as the broker describes them; those that exist. With `names`, only these.
 
     Raises BrokerUnreachable or PermissionMissing.
     """
+    specs = topic_specs(settings, 1, history=False)
     async with _admin(settings) as admin:
-        return await _states(admin, topic_specs(settings, 1, history=False), settings)
+        return await _states(admin, [spec for spec in specs if names is None or spec.name in names], settings)
 
 
 async def require_topics(settings: Settings, *, history: bool = False) -> list[Problem]:

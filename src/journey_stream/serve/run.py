@@ -1,0 +1,145 @@
+"""The composition root of the live map: store, projection and web server, until a signal."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import uvicorn
+
+from journey_stream.journey.errors import ModelError
+from journey_stream.serve.api.app import create_app
+from journey_stream.serve.projection.projection import Projection
+from journey_stream.serve.projection.reader import followed_partitions
+from journey_stream.serve.projection.thread import ProjectionThread
+from journey_stream.serve.store.duckdb_store import DuckDBStore, remove
+from journey_stream.serve.store.errors import StoreError
+from journey_stream.serve.store.meta import Origin
+from journey_stream.serve.store.store import Store
+from journey_stream.worker.config import Settings
+from journey_stream.worker.erasure_key import erasure_key_of
+from journey_stream.worker.errors import WorkerError
+from journey_stream.worker.logs import configure_logs
+from journey_stream.worker.run import read_model
+
+STREAMS_SECONDS_MAX = 5
+"""How long a client may take to end its request when the service stops."""
+
+_log = logging.getLogger(__name__)
+
+
+def start(settings: Settings, *, rebuild: bool = False) -> int:
+    """Serve as this process: 0 after a signal, 1 with a message on stderr if a person has to do something."""
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(serve(settings, rebuild=rebuild))
+    except (ModelError, StoreError, WorkerError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def serve(settings: Settings, *, rebuild: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT: then end the streams, write what has been read and return.
+
+    With `rebuild` the database is made anew. Raises ModelError, StoreError or WorkerError for the person on call.
+    """
+    model, key = read_model(settings.model), erasure_key_of(settings)
+    partitions = await followed_partitions(settings)
+    with listening(settings.serve_host, settings.serve_port) as listener:
+        store = open_store(settings, rebuild=rebuild)
+        try:
+            token = settings.serve_token.get_secret_value() if settings.serve_token else None
+            app = create_app(store, model, token=token)
+            _warn_if_open(settings)
+
+            def make() -> Projection:
+                return Projection(settings, store, key, partitions, app.state.live.committed)
+
+            await _run(app, listener, make, store)
+        finally:
+            store.close()
+
+
+async def _run(app: Any, listener: socket.socket, make: Any, store: Store) -> None:
+    loop = asyncio.get_running_loop()
+    failures: list[BaseException] = []
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=STREAMS_SECONDS_MAX
+    )
+    server = _Server(config)
+
+    def stop() -> None:
+        app.state.live.end_streams()
+        server.should_exit = True
+
+    def failed(error: BaseException) -> None:
+        failures.append(error)
+        loop.call_soon_threadsafe(stop)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    projection = ProjectionThread(make, failed)
+    projection.start()
+    host, port = listener.getsockname()[:2]
+    _log.info("started: the journey map is at http://%s:%d, from %s", host, port, store.describe())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await asyncio.to_thread(projection.stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    for failure in failures:
+        if isinstance(failure, duckdb.Error):
+            raise StoreError(f"{store.describe().capitalize()} could not be written: {failure}") from failure
+        raise failure
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to us: uvicorn would raise them again at its end, and the process die of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def open_store(settings: Settings, *, rebuild: bool) -> Store:
+    """The database of the settings. Raises StoreError if it cannot be used."""
+    path = Path(settings.serve_database)
+    if rebuild:
+        remove(path)
+    if not path.parent.is_dir():
+        raise StoreError(f"There is no directory {path.parent} for the database. Make it, or name another --database.")
+    return DuckDBStore(path, Origin(settings.application_id, settings.topic_prefix))
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens; before anything else is begun, it shows whether it can. Raises WorkerError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = "another process listens there" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
+        raise WorkerError(
+            f"Cannot listen on {host} port {port}: {reason}. Choose another with --port or serve_port (0 takes any "
+            "that is free), or another --host."
+        ) from error
+    with listener:
+        yield listener
+
+
+def _warn_if_open(settings: Settings) -> None:
+    if settings.serve_token is None and settings.serve_host not in {"127.0.0.1", "::1", "localhost"}:
+        _log.warning(
+            "the map shows customers to whoever reaches %s; set serve_token (JOURNEY_SERVE_TOKEN), or serve_host to "
+            "127.0.0.1",
+            settings.serve_host,
+        )
