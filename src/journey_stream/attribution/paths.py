@@ -23,8 +23,8 @@ def paths_of(touches: Sequence[Touch], conversions: Iterable[int], look_back_ms:
     """The paths of one customer, whose `touches` are in the order of (occurred_at, event_id).
 
     One per conversion: the touches within [conversion - look-back, conversion] after the conversion before it. Then
-    what came after the last conversion, within the look-back before `now_ms`, if there is any; and for a customer who never
-    converted, all of it. A path of a conversion may be empty.
+    what came after the last conversion, within the look-back before `now_ms`, if there is any; and for a customer who
+    never converted, all of it. A path of a conversion may be empty.
     """
     instants = [touch.at for touch in touches]
     done = 0
