@@ -47,9 +47,16 @@ async def published(settings: Settings) -> dict[str, Published]:
     for record in await read_all(settings.bootstrap_servers[0], settings.topics.stage_changes):
         messages[record.key.decode()].append(json.loads(record.value))
     return {
-        profile: Published([message["revision"] for message in found], net_of(found), _evidence(found))
+        profile: Published(_revisions(profile, found), net_of(found), _evidence(found))
         for profile, found in messages.items()
     }
+
+
+def _revisions(profile: str, messages: list[dict[str, Any]]) -> list[int]:
+    """The revisions of a profile's messages as they were read, which a lost or a doubled message would break."""
+    found = [message["revision"] for message in messages]
+    assert found == list(range(1, len(found) + 1)), f"{profile}: {found}"
+    return found
 
 
 async def published_risks(settings: Settings) -> dict[str, PublishedRisk]:
@@ -59,7 +66,7 @@ async def published_risks(settings: Settings) -> dict[str, PublishedRisk]:
         messages[record.key.decode()].append(json.loads(record.value))
     return {
         profile: PublishedRisk(
-            [message["revision"] for message in found],
+            _revisions(profile, found),
             net_ids([(message["kind"], message["risk_id"]) for message in found]),
             _evidence(found),
         )

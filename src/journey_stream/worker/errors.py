@@ -28,6 +28,15 @@ class Uncertain(Exception):
     """A transaction failed, or nobody knows how it ended: what is in memory may be ahead of the log."""
 
 
+class Hanging(Exception):
+    """A partition that one task alone writes ends with a transaction that the broker takes for over and has not ended.
+
+    Apache Kafka (seen with 4.3.1) can lose the end of a transaction: its coordinator takes a partition that has no
+    leader, as while the only broker shuts down, for one that was deleted. Whatever is written there next would be
+    committed or aborted together with what was left behind.
+    """
+
+
 def not_permitted(error: KafkaError, settings: Settings) -> WorkerError:
     """What a worker has to be granted, when a broker has refused it something."""
     principal = f"User:{settings.sasl_username or 'ANONYMOUS'}"

@@ -7,10 +7,10 @@ ends with `abandon` and a new start, never with a second try.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -39,6 +39,23 @@ class TaskProducer:
         producer = self._producer = transactional_producer(self._settings, self._partition)
         async with asyncio.timeout(OPEN_SECONDS_MAX):
             await producer.start()
+
+    async def abort_hanging(self, places: Iterable[Place]) -> None:
+        """Abort what earlier transactions of the task have left open in these partitions.
+
+        For the broker a transaction is over that it has not ended there: an abort of an empty one is what it does not
+        refuse, and it ends in each partition all that the task has open. It is right to abort, and not to commit: the
+        position is in the same transaction, so the batch is computed again.
+
+        Raises KafkaError, or TimeoutError when the broker does not answer.
+        """
+        assert self._producer is not None
+        async with asyncio.timeout(self._seconds_max):
+            await self._producer.begin_transaction()
+            for topic, partition in places:
+                # Nothing public adds a partition to a transaction without writing to it.
+                self._producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))  # noqa: SLF001
+            await self._producer.abort_transaction()
 
     async def commit(self, messages: Mapping[Place, Sequence[Row]]) -> None:
         """Write messages per topic and partition in one transaction.

@@ -89,6 +89,17 @@ class Outbox:
         self._letter_bytes_max = settings.dead_letter_bytes_max
         self._source = f"/{settings.application_id}/{partition}".encode()
 
+    def places(self) -> list[Place]:
+        """Every partition that `messages` can write to."""
+        topics = self._topics
+        of_one_task = (
+            *(topics.stage_changes, topics.churn_risk, topics.identity_changes, topics.profiles),
+            *(topics.dead_letters, topics.state),
+        )
+        own = [(topic, self._partition) for topic in of_one_task]
+        log = [(topics.log, partition) for partition in range(self._partitions)]
+        return [*own, *log, (topics.erasures, ERASURES_PARTITION)]
+
     def messages(self, batch: Batch) -> dict[Place, Sequence[Row]]:
         """Messages per topic and partition, in order. The position record is always among them.
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from journey_stream.worker.changelog import KEY, Position, decode_position
-from journey_stream.worker.errors import Uncertain, WorkerError
+from journey_stream.worker.errors import Hanging, Uncertain, WorkerError
 
 CHUNK_RECORDS_MAX = 4_000
 """How many records are taken over before the other tasks, and the heartbeat, get their turn."""
@@ -30,7 +30,8 @@ async def restore(
     and the end that the broker tells now is the end. A changelog may end with aborted records and control records
     that no consumer ever sees; what ends the loop is therefore the position, not the last record.
 
-    Raises WorkerError if the state cannot belong to this application, Uncertain if the broker stops to deliver.
+    Raises WorkerError if the state cannot belong to this application, Uncertain if the broker stops to deliver, and
+    Hanging if a transaction is pending all the same.
     """
     consumer.assign([changelog])
     end: int = (await consumer.end_offsets([changelog]))[changelog]
@@ -38,9 +39,12 @@ async def restore(
     consumer.seek(changelog, at)
     position: Position | None = None
     count, moved = 0, time.monotonic()
-    if at >= end:
-        # Nothing to read. Asking once tells whether we may: better now than when there is something to restore.
+    while at >= end and consumer.highwater(changelog) is None:
+        # Nothing to read. One answer tells whether we may (better now than when there is something to restore), and how
+        # far the partition goes.
         await consumer.getmany(changelog, timeout_ms=500, max_records=1)
+        if time.monotonic() - moved > STALL_SECONDS_MAX:
+            raise Uncertain(f"{changelog.topic}[{changelog.partition}] gives no answer")
     while at < end:
         chunks = await consumer.getmany(changelog, timeout_ms=200, max_records=CHUNK_RECORDS_MAX)
         for record in chunks.get(changelog, ()):
@@ -56,6 +60,12 @@ async def restore(
             moved = time.monotonic()
         elif time.monotonic() - moved > STALL_SECONDS_MAX:
             raise Uncertain(f"{changelog.topic}[{changelog.partition}] delivers nothing at {at}, before its end {end}")
+    stable, written = consumer.last_stable_offset(changelog), consumer.highwater(changelog)
+    if stable is not None and written is not None and 0 <= stable < written:
+        raise Hanging(
+            f"{changelog.topic}[{changelog.partition}] holds {written - stable} records from offset {stable} on of a "
+            "transaction that never ended"
+        )
     engine.restored()
     return position, count
 

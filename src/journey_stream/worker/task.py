@@ -24,7 +24,7 @@ from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.worker.batch import Batch, Processor
 from journey_stream.worker.clients import close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
-from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Uncertain, WorkerError, not_permitted
+from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Hanging, Uncertain, WorkerError, not_permitted
 from journey_stream.worker.fencing import TaskProducer
 from journey_stream.worker.lives import Pauses, live_until, settle
 from journey_stream.worker.metrics import Metrics
@@ -131,7 +131,7 @@ class Task:
         consumer: AIOKafkaConsumer | None = None
         try:
             await producer.open()
-            processor = await self._restored()
+            processor = await self._restored_by(producer)
             consumer = await self._log_consumer(processor.next_offset)
             self.state = State.RUNNING
             await self._work(consumer, producer, processor)
@@ -141,6 +141,22 @@ class Task:
             await producer.abandon()
             if consumer is not None:
                 await close_consumer(consumer)
+
+    async def _restored_by(self, producer: TaskProducer) -> Processor:
+        """State and position, after the end of any transaction that the broker has left open."""
+        try:
+            return await self._restored()
+        except Hanging as error:
+            _log.warning(
+                "task %d: %s: the broker has lost its end, which happens when all replicas of a partition are down. It "
+                "is aborted, and its batch is computed again",
+                *(self.partition, error),
+            )
+            await producer.abort_hanging(self._outbox.places())
+        try:
+            return await self._restored()
+        except Hanging as error:
+            raise Uncertain(f"it could not be aborted: {error}") from error
 
     async def _restored(self) -> Processor:
         started = time.monotonic()
