@@ -149,5 +149,5 @@ def test_stopped_in_the_middle_it_leaves_nothing_behind(tmp_path, number):
 
     assert 130 == terminal.process.returncode
     assert "Nothing is left behind" in text
-    assert 2 == len(processes)
+    assert 3 == len(processes)
     assert_nothing_is_left(tmp_path, processes)

@@ -24,10 +24,13 @@ class DemoError(WorkerError):
     """The demo cannot go on; the message says why and what to do."""
 
 
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
+def free_port(wished: int = 0) -> int:
+    """A TCP port of the loopback interface that nobody listens on: `wished`, if it is one."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", wished))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 

@@ -10,10 +10,10 @@ from journey_stream.demo.board import Board
 from journey_stream.demo.broker import EmbeddedBroker
 from journey_stream.demo.lifecycle import beside, logging_to, until_stopped
 from journey_stream.demo.pace import Pace
+from journey_stream.demo.parts import Configured, Part, configure
 from journey_stream.demo.show import LiveScreen, PlainLines, Show
 from journey_stream.demo.subscriber import Subscriber
 from journey_stream.demo.summary import Outcome, how_to_go_on, summary
-from journey_stream.demo.worker import WorkerProcess
 from journey_stream.events.times import DAY_MS
 from journey_stream.history.datasets import completejourney
 from journey_stream.journey.load import preset
@@ -63,24 +63,25 @@ class _Demo:
         with tempfile.TemporaryDirectory(prefix="journey-demo-", ignore_cleanup_errors=True) as name:
             directory = Path(name)
             with logging_to(directory / "demo.log"):
-                self._print("Starting a Kafka broker and a worker, and opening a year of shopping …")
+                self._print("Starting a Kafka broker, a worker and the map, and opening a year of shopping …")
                 async with EmbeddedBroker(directory) as broker:
-                    worker = WorkerProcess(directory, broker.bootstrap)
-                    await create_topics(worker.settings, history=True)
-                    async with worker:
+                    config = configure(directory, broker.bootstrap)
+                    await create_topics(config.settings, history=True)
+                    async with Part("worker", config.path) as worker, Part("serve", config.path) as page:
+                        self._print(f"The live journey map: {_map_address(config.settings)}")
                         try:
-                            await beside(self._watched(worker), worker.ended())
+                            await beside(self._watched(config), worker.ended(), page.ended())
                         except asyncio.CancelledError:
-                            self._print("Stopping the worker, then the broker …")
+                            self._print("Stopping the map, the worker, then the broker …")
                             raise
 
-    async def _watched(self, worker: WorkerProcess) -> None:
-        settings = worker.settings
+    async def _watched(self, config: Configured) -> None:
+        settings = config.settings
         stages = tuple(stage.id for stage in preset(settings.model).stages)
         board, pace = Board(stages, NEW_YEAR_MS, NEW_YEAR_MS + YEAR_MS), Pace(settings)
         show: Show = PlainLines(self._print, board, pace)
         if self._live:
-            show = LiveScreen(self._console, board, pace, settings.bootstrap_servers[0])
+            show = LiveScreen(self._console, board, pace, _map_address(settings))
         async with Subscriber(settings, board) as subscriber:
             with show.stage():
                 await beside(
@@ -95,7 +96,8 @@ class _Demo:
             pace.seconds,
             settings.bootstrap_servers[0],
             f"http://{settings.metrics_host}:{settings.metrics_port}/metrics",
-            str(worker.config),
+            str(config.path),
+            _map_address(settings),
         )
         self._console.print(summary(board, outcome), highlight=False, soft_wrap=not self._live)
         if self._live:
@@ -122,3 +124,7 @@ class _Demo:
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def _map_address(settings: Settings) -> str:
+    return f"http://{settings.serve_host}:{settings.serve_port}/"

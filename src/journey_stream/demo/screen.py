@@ -37,7 +37,7 @@ class Gauges:
     behind: int = 0
     seconds_behind: float = 0.0
     changes_per_second: float = 0.0
-    bootstrap: str = ""
+    map_address: str = ""
 
 
 def picture(
@@ -236,7 +236,7 @@ def _footer(board: Board, gauges: Gauges, width: int) -> list[Text]:
         _number(f"{board.retracted:,}", "corrected"),
         _number(f"{board.dead_letters.total():,}", "dead letters"),
     )
-    place = Text(f"Kafka {gauges.bootstrap}   Ctrl-C ends" if gauges.bootstrap else "", style=QUIET)
+    place = Text(f"Map {gauges.map_address}   Ctrl-C ends" if gauges.map_address else "", style=QUIET)
     rule = Text("─" * (width - 2 * MARGIN), style=FAINT)
     return [_indented(rule), _sides(numbers, Text(), width), _sides(exceptions, place, width)]
 

@@ -36,11 +36,11 @@ class Show(Protocol):
 class LiveScreen:
     """Redraws the whole terminal a few times a second."""
 
-    def __init__(self, console: Console, board: Board, pace: Pace, bootstrap: str) -> None:
+    def __init__(self, console: Console, board: Board, pace: Pace, map_address: str) -> None:
         self._console = console
         self._board = board
         self._pace = pace
-        self._bootstrap = bootstrap
+        self._map_address = map_address
         self._phase = ""
         self._changes = Meter()
         self._ticker: Ticker[StageChange] = Ticker()
@@ -66,7 +66,7 @@ class LiveScreen:
                 touchpoints.behind,
                 touchpoints.seconds_behind,
                 self._changes.per_second,
-                self._bootstrap,
+                self._map_address,
             )
             width, height = self._console.size
             frame = picture(

@@ -9,7 +9,7 @@ from tests.unit.demo.helpers import board, view
 
 def text_of(shown: Board) -> str:
     output = StringIO()
-    outcome = Outcome(touchpoints=3, seconds=1.0, bootstrap="b", metrics="m", config="c")
+    outcome = Outcome(touchpoints=3, seconds=1.0, bootstrap="b", metrics="m", config="c", map_address="a")
     Console(file=output, width=120).print(summary(shown, outcome))
     return output.getvalue()
 
