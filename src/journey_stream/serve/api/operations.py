@@ -9,8 +9,9 @@ import msgspec
 from journey_stream.journey.model import Model
 from journey_stream.serve.api.errors import Refused
 from journey_stream.serve.api.live import Version
-from journey_stream.serve.api.parameters import FILTER, SEARCH, Parameter
-from journey_stream.serve.queries.answers import Cohorts, Customers, JourneyMap
+from journey_stream.serve.api.parameters import ATTRIBUTION, FILTER, KEYS, LOOK_BACK_DAYS_DEFAULT, SEARCH, Parameter
+from journey_stream.serve.queries.answers import Attribution, Cohorts, Customers, JourneyMap, Options
+from journey_stream.serve.queries.attribution import attribution
 from journey_stream.serve.queries.cohorts import cohorts
 from journey_stream.serve.queries.connection import Connection, Dialect
 from journey_stream.serve.queries.customers import Search, customers
@@ -44,6 +45,7 @@ class Context:
     connection: Connection
     dialect: Dialect
     model: Model
+    options: Options | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,21 @@ def _filter(given: dict[str, Any]) -> Filter:
 
 def _map(context: Context, given: dict[str, Any]) -> JourneyMap:
     with read(context.connection, context.dialect, _filter(given)) as reading:
-        return journey_map(reading, context.model.stages)
+        return journey_map(reading, context.model.stages, context.options)
 
 
 def _cohorts(context: Context, given: dict[str, Any]) -> Cohorts:
     with read(context.connection, context.dialect, _filter(given)) as reading:
         return cohorts(reading)
+
+
+def _attribution(context: Context, given: dict[str, Any]) -> Attribution:
+    goal, stages = given.get("goal", default_goal(context.model)), [stage.id for stage in context.model.stages]
+    if goal not in stages:
+        raise Refused(400, f"The parameter 'goal' is {goal!r}; expected one of {', '.join(stages)}.")
+    look_back_days = given.get("look_back_days", LOOK_BACK_DAYS_DEFAULT)
+    with read(context.connection, context.dialect, _filter(given)) as reading:
+        return attribution(reading, goal, given.get("by", KEYS[0]), look_back_days)
 
 
 def _customers(context: Context, given: dict[str, Any]) -> Customers:
@@ -124,6 +135,17 @@ OPERATIONS = (
         FILTER,
         Cohorts,
         _cohorts,
+        cached=True,
+    ),
+    Operation(
+        "/api/attribution",
+        "What leads to a stage",
+        "Credit for entries to the goal, in entries, by seven models: first, last, linear, position, time_decay, "
+        "markov (removal effect) and shapley. A path is what a customer met within the look-back, after the entry "
+        "before.",
+        ATTRIBUTION,
+        Attribution,
+        _attribution,
         cached=True,
     ),
     Operation(

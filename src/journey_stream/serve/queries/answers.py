@@ -131,8 +131,9 @@ class Attribution(msgspec.Struct, frozen=True):
     goal: str
     by: str
     look_back_days: float
-    conversions: Count
-    keys: list[str | None]
+    conversions: Annotated[Count, Meta(description="Standing entries to the goal, in the filter.")]
+    unattributed: Annotated[Count, Meta(description="Of these, the ones without a touchpoint in the look-back.")]
+    keys: Annotated[list[str | None], Meta(description="Sorted; null for touchpoints without a campaign.")]
     models: dict[str, list[float]]
 
 
