@@ -1,78 +1,90 @@
 """First-order Markov attribution: what would be lost without a key.
 
-Anderl, Becker, von Wangenheim, Schumann (2016), Mapping the customer journey, Int. J. of Research in Marketing 33(3).
-Paths are walks through a graph whose states are the keys, between *start* and one of *conversion* and *null*. The
-removal effect of a key is the share of the probability of conversion that is lost when each visit to it ends in *null*.
-Credits are the conversions in proportion to the removal effects.
+Paths are walks from *start* over keys to *conversion* or *null*, which both absorb; how often one follows another gives
+the probabilities. The removal effect of a key is the share of the probability of conversion that is lost when each
+visit to it ends in *null*; credits are the conversions in proportion to the removal effects. Anderl, Becker, von
+Wangenheim and Schumann, "Mapping the customer journey: Lessons learned from graph-based online attribution modeling",
+International Journal of Research in Marketing 33 (2016), pp. 457-474.
+
+One matrix answers for all keys. What is lost without a key are the walks that visit it and convert, so its removal
+effect is h * v / p: h the probability to visit it, v to convert from there on, p to convert at all. With N the inverse
+of I - Q, where Q leads from key to key: h = (s N)_k / N_kk for the first steps s, and v = N r for the steps r into
+*conversion* (Kemeny and Snell, "Finite Markov Chains", 1960, chapter 3).
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from math import fsum
+from operator import mul
 from typing import Final
 
-START: Final = None
-_CONVERSION: Final = "conversion"
-_NULL: Final = "null"
-_End = tuple[str]
-CONVERSION: Final[_End] = (_CONVERSION,)
-NULL: Final[_End] = (_NULL,)
-"""One-tuples, so that no key of a touchpoint can be mistaken for an end."""
+from journey_stream.attribution.paths import Walks
 
-State = str | _End | None
+_START: Final = -1
+_CONVERSION: Final = -2
+_NULL: Final = -3
 
 
-def markov(walks: Mapping[tuple[tuple[str, ...], bool], int], keys: Sequence[str]) -> dict[str, float]:
-    """Credits per key; `walks` counts (keys of a path in order, whether it converted). Empty paths count as none."""
-    steps: defaultdict[State, Counter[State]] = defaultdict(Counter)
-    conversions = 0
-    for (walk, converted), times in sorted(walks.items()):
-        if not walk:
-            continue
-        conversions += times * converted
-        before: State = START
-        for key in walk:
-            steps[before][key] += times
-            before = key
-        steps[before][CONVERSION if converted else NULL] += times
+def markov(walks: Walks, keys: Sequence[str]) -> dict[str, float]:
+    """Credits per key, which add up to the number of paths that converted; empty paths count as none.
+
+    `keys` are those of the paths, each once. Takes the time of as many multiplications as the cube of their number.
+    """
+    conversions = sum(times for (walk, converted), times in walks.items() if converted and walk)
     if not conversions:
         return dict.fromkeys(keys, 0.0)
-    whole = _conversion_probability(steps, keys, None)
-    effects = {key: max(0.0, 1.0 - _conversion_probability(steps, keys, key) / whole) for key in keys}
-    total = sum(effects.values())
+    effects = removal_effects(walks, keys)
+    total = fsum(effects.values())
     return {key: conversions * effect / total for key, effect in effects.items()}
 
 
-def _conversion_probability(steps: Mapping[State, Counter[State]], keys: Sequence[str], removed: str | None) -> float:
-    """P(conversion | start): solves p(s) = Σ P(s→t)·p(t) with p(conversion) = 1, p(null) = p(removed) = 0."""
-    states: list[State] = [START, *(key for key in keys if key != removed and key in steps)]
-    index = {state: number for number, state in enumerate(states)}
-    rows: list[list[float]] = []
-    for number, state in enumerate(states):
-        row = [0.0] * (len(states) + 1)
-        row[number] = 1.0
-        total = sum(steps[state].values())
-        for target, times in steps[state].items():
-            if target == CONVERSION:
-                row[-1] += times / total
-            elif target in index:
-                row[index[target]] -= times / total
-        rows.append(row)
-    return _solved(rows)[0]
+def removal_effects(walks: Walks, keys: Sequence[str]) -> dict[str, float]:
+    """The share of the conversions that is lost without a key, from 0 to 1. At least one path has to convert."""
+    places = range(len(keys))
+    shares = {
+        state: {there: times / following.total() for there, times in following.items()}
+        for state, following in _steps(walks, keys).items()
+    }
+    begins = [shares[_START].get(here, 0.0) for here in places]
+    ends = [shares[here].get(_CONVERSION, 0.0) for here in places]
+    inverse = _inverse([[(here == there) - shares[here].get(there, 0.0) for there in places] for here in places])
+    converts = [fsum(map(mul, row, ends)) for row in inverse]
+    chance = fsum(map(mul, begins, converts))
+    effects = {}
+    for place, key in enumerate(keys):
+        visits = fsum(begins[here] * inverse[here][place] for here in places)
+        effects[key] = visits / inverse[place][place] * converts[place] / chance
+    return effects
 
 
-def _solved(rows: list[list[float]]) -> list[float]:
-    """Gaussian elimination with partial pivoting of the augmented matrix (n, n + 1)."""
-    size = len(rows)
-    for column in range(size):
-        pivot = max(range(column, size), key=lambda number: abs(rows[number][column]))
-        rows[column], rows[pivot] = rows[pivot], rows[column]
-        for below in range(column + 1, size):
-            factor = rows[below][column] / rows[column][column]
-            if factor:
-                top = rows[column]
-                rows[below] = [value - factor * top[at] for at, value in enumerate(rows[below])]
-    solution = [0.0] * size
-    for number in reversed(range(size)):
-        known = sum(rows[number][at] * solution[at] for at in range(number + 1, size))
-        solution[number] = (rows[number][size] - known) / rows[number][number]
-    return solution
+def _steps(walks: Walks, keys: Sequence[str]) -> dict[int, Counter[int]]:
+    """By state, how often each other one comes next. A key that follows itself is no step: no walk ends otherwise."""
+    number = {key: place for place, key in enumerate(keys)}
+    steps: dict[int, Counter[int]] = {state: Counter() for state in (_START, *range(len(keys)))}
+    for (walk, converted), times in walks.items():
+        here = _START
+        for key in walk:
+            there = number[key]
+            if there != here:
+                steps[here][there] += times
+                here = there
+        if walk:
+            steps[here][_CONVERSION if converted else _NULL] += times
+    return steps
+
+
+def _inverse(matrix: list[list[float]]) -> list[list[float]]:
+    """By Gauss-Jordan, in place. I - Q needs no pivoting: its diagonal outweighs the rest of each row."""
+    size = range(len(matrix))
+    for pivot in size:
+        row = matrix[pivot]
+        scale = 1.0 / row[pivot]
+        row[pivot] = 1.0
+        row[:] = [value * scale for value in row]
+        for other in size:
+            target = matrix[other]
+            factor = target[pivot]
+            if other != pivot and factor:
+                target[pivot] = 0.0
+                target[:] = [value - factor * above for value, above in zip(target, row, strict=True)]
+    return matrix

@@ -1,22 +1,25 @@
 """All models over the paths of all customers."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from math import fsum
 from typing import Final, NamedTuple
 
 from journey_stream.attribution import rules
 from journey_stream.attribution.markov import markov
-from journey_stream.attribution.paths import Path, Touch
+from journey_stream.attribution.paths import Path, Walks
 from journey_stream.attribution.shapley import shapley
 
-RULES: Final[dict[str, Callable[[Sequence[Touch]], list[float]]]] = {
+BY_PLACE: Final[Mapping[str, Callable[[int], list[float]]]] = {
     "first": rules.first,
     "last": rules.last,
     "linear": rules.linear,
     "position": rules.position,
-    "time_decay": rules.time_decay,
 }
-MODELS: Final = (*RULES, "markov", "shapley")
+"""Models that look at nothing but the place of a touch in its path."""
+
+MODELS: Final = (*BY_PLACE, "time_decay", "markov", "shapley")
 
 
 class Credits(NamedTuple):
@@ -32,27 +35,38 @@ class Credits(NamedTuple):
 
 
 def attribute(paths: Iterable[Path]) -> Credits:
-    """The credits of every model. The order of the paths changes them by rounding at the most."""
+    """The credits of every model. The order of the paths changes nothing, not even by rounding."""
     walks: Counter[tuple[tuple[str, ...], bool]] = Counter()
-    shared: dict[str, dict[str, float]] = {name: {} for name in RULES}
-    conversions = unattributed = 0
-    found: set[str] = set()
+    decayed: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
+    unattributed = 0
     for touches, converted_at in paths:
-        walk = tuple(touch.key for touch in touches)
-        walks[walk, converted_at is not None] += 1
-        found.update(walk)
-        if converted_at is None:
-            continue
-        conversions += 1
-        if not touches:
-            unattributed += 1
-            continue
-        for name, rule in RULES.items():
-            sums = shared[name]
-            for key, share in zip(walk, rule(touches), strict=True):
-                sums[key] = sums.get(key, 0.0) + share
-    keys = tuple(sorted(found))
-    models = {name: tuple(sums.get(key, 0.0) for key in keys) for name, sums in shared.items()}
-    for name, solved in (("markov", markov(walks, keys)), ("shapley", shapley(walks, keys))):
-        models[name] = tuple(solved[key] for key in keys)
-    return Credits(conversions, unattributed, keys, models)
+        walk = tuple([touch.key for touch in touches])
+        converted = converted_at is not None
+        if walk:
+            walks[walk, converted] += 1
+        else:
+            unattributed += converted
+        if converted and walk:
+            for key, share in zip(walk, rules.time_decay([touch.at for touch in touches]), strict=True):
+                decayed[key].append(share)
+    keys = sorted({key for walk, _ in walks for key in walk})
+    found = {name: _by_place(walks, shares_of) for name, shares_of in BY_PLACE.items()}
+    found["time_decay"] = {key: fsum(shares) for key, shares in decayed.items()}
+    found["markov"] = markov(walks, keys)
+    found["shapley"] = shapley(walks, keys)
+    return Credits(
+        conversions=sum(times for (_, converted), times in walks.items() if converted) + unattributed,
+        unattributed=unattributed,
+        keys=tuple(keys),
+        models={name: tuple([found[name].get(key, 0.0) for key in keys]) for name in MODELS},
+    )
+
+
+def _by_place(walks: Walks, shares_of: Callable[[int], list[float]]) -> dict[str, float]:
+    parts: defaultdict[str, list[float]] = defaultdict(list)
+    for (walk, converted), times in walks.items():
+        if converted:
+            for key, share in zip(walk, shares_of(len(walk)), strict=True):
+                if share:
+                    parts[key].append(times * share)
+    return {key: fsum(found) for key, found in parts.items()}

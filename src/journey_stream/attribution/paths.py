@@ -1,7 +1,7 @@
 """Paths: what one customer met on the way to a conversion, or without one."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -17,6 +17,10 @@ class Path(NamedTuple):
 
     touches: tuple[Touch, ...]
     converted_at: int | None
+
+
+Walks = Mapping[tuple[tuple[str, ...], bool], int]
+"""How many paths there are of each kind: their keys in order, and whether they converted."""
 
 
 def paths_of(touches: Sequence[Touch], conversions: Iterable[int], look_back_ms: int, now_ms: int) -> Iterator[Path]:

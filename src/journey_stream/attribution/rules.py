@@ -1,52 +1,49 @@
 """Attribution by a rule: how one conversion is shared among the touches of its path.
 
-The rules are those that the field knows as single-touch and multi-touch attribution. Each function takes the touches of
-one path, of which there is at least one, and returns a share per touch; the shares add up to 1.
+The rules are those that the field knows as single-touch and multi-touch attribution, with the numbers of Google
+Analytics' default models ("About the default MCF attribution models", Analytics Help): 40/20/40 for position-based, and
+a half-life of 7 days. Each function returns a share per touch of one path, which has at least one; the shares add up
+to 1.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from journey_stream.attribution.paths import Touch
 from journey_stream.events.times import DAY_MS
 
 ENDS_SHARE: Final = 0.4
 """Position-based: what the first and the last touch get each; the others share the rest (40/20/40)."""
 
 HALF_LIFE_MS: Final = 7 * DAY_MS
-"""Time decay: a touch so much earlier than the conversion counts half."""
+"""Time decay: a touch so much earlier than another counts half of it."""
 
 
-def first(touches: Sequence[Touch]) -> list[float]:
+def first(length: int) -> list[float]:
     """All to the first touch."""
-    return [1.0] + [0.0] * (len(touches) - 1)
+    return [1.0] + [0.0] * (length - 1)
 
 
-def last(touches: Sequence[Touch]) -> list[float]:
+def last(length: int) -> list[float]:
     """All to the last touch."""
-    return [0.0] * (len(touches) - 1) + [1.0]
+    return [0.0] * (length - 1) + [1.0]
 
 
-def linear(touches: Sequence[Touch]) -> list[float]:
+def linear(length: int) -> list[float]:
     """The same to each touch."""
-    return [1.0 / len(touches)] * len(touches)
+    return [1.0 / length] * length
 
 
-def position(touches: Sequence[Touch]) -> list[float]:
+def position(length: int) -> list[float]:
     """40 % to the first, 40 % to the last, the rest to those between; one touch gets all, two get half each."""
-    between = len(touches) - 2
-    if between < 0:
-        return [1.0]
-    if between == 0:
-        return [0.5, 0.5]
-    share = (1.0 - 2.0 * ENDS_SHARE) / between
-    return [ENDS_SHARE, *([share] * between), ENDS_SHARE]
+    if length <= 2:
+        return [1.0 / length] * length
+    share = (1.0 - 2.0 * ENDS_SHARE) / (length - 2)
+    return [ENDS_SHARE, *([share] * (length - 2)), ENDS_SHARE]
 
 
-def time_decay(touches: Sequence[Touch]) -> list[float]:
-    """Half the weight with every half-life before the conversion."""
-    # Relative to the latest touch: the shares are the same, and no weight of a long look-back becomes zero.
-    latest = touches[-1].at
-    weights = [0.5 ** ((latest - touch.at) / HALF_LIFE_MS) for touch in touches]
+def time_decay(instants: Sequence[int]) -> list[float]:
+    """In proportion to 2^(-age / half-life); `instants` in ms, in ascending order."""
+    # Ages count from the latest touch: the shares are the same, and no weight of a long look-back becomes zero.
+    weights = [0.5 ** ((instants[-1] - at) / HALF_LIFE_MS) for at in instants]
     total = sum(weights)
     return [weight / total for weight in weights]

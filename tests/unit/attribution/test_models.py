@@ -1,147 +1,114 @@
-"""The models against independent ones: coalitions gone through one by one, and matrices inverted."""
+"""Credits that can be worked out by hand."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from itertools import combinations
+import random
+from itertools import product
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from journey_stream.attribution.models import MODELS, attribute
-from journey_stream.attribution.paths import Path, Touch, paths_of
-from journey_stream.events.times import DAY_MS
+from journey_stream.attribution.markov import removal_effects
+from journey_stream.attribution.models import MODELS, Credits, attribute
+from journey_stream.attribution.paths import Path, Touch
 
-KEYS = "abcde"
+DAY = 86_400_000
 
 
-def path(keys: str, *, converted: bool = True) -> Path:
-    """One touch a day; a conversion on the day of the last."""
-    touches = tuple(Touch(day * DAY_MS, key) for day, key in enumerate(keys))
-    return Path(touches, (len(keys) - 1) * DAY_MS if converted else None)
+def path(keys: str, converted: bool = True, *, days: float = 1) -> Path:
+    """One touch every `days`, and the conversion with the last."""
+    touches = tuple([Touch(int(number * days * DAY), key) for number, key in enumerate(keys)])
+    return Path(touches, (touches[-1].at if touches else 0) if converted else None)
 
 
-def credits_of(model: str, *paths: Path) -> dict[str, float]:
+def of(model: str, *paths: Path) -> dict[str, float]:
     found = attribute(paths)
-    return dict(zip(found.keys, found.models[model], strict=True))
+    return {key: round(credit, 12) for key, credit in zip(found.keys, found.models[model], strict=True)}
 
 
-def enumerated_shapley(paths: list[Path]) -> dict[str, float]:
-    """The definition: the marginal value of a key over all coalitions of the others."""
-    met = [frozenset(touch.key for touch in one.touches) for one in paths if one.converted_at is not None]
-
-    def value(coalition: frozenset[str]) -> int:
-        return sum(1 for keys in met if keys and keys <= coalition)
-
-    everybody = sorted({touch.key for one in paths for touch in one.touches})
-    n, found = len(everybody), {}
-    for key in everybody:
-        others = [other for other in everybody if other != key]
-        found[key] = sum(
-            math.factorial(size)
-            * math.factorial(n - size - 1)
-            / math.factorial(n)
-            * (value(frozenset(some) | {key}) - value(frozenset(some)))
-            for size in range(n)
-            for some in combinations(others, size)
-        )
-    return found
-
-
-def inverted_markov(paths: list[Path]) -> dict[str, float]:
-    """Absorption probabilities by the fundamental matrix (I - Q)^-1 R."""
-    walks = [(["(start)", *(t.key for t in one.touches)], one.converted_at is not None) for one in paths if one.touches]
-    counts: Counter[tuple[str, str]] = Counter()
-    for walk, converted in walks:
-        counts.update(zip(walk, [*walk[1:], "(conversion)" if converted else "(null)"], strict=True))
-
-    def probability(removed: str | None) -> float:
-        states = [s for s in sorted({before for before, _ in counts}) if s != removed]
-        q, r = np.zeros((len(states), len(states))), np.zeros(len(states))
-        for (before, after), times in counts.items():
-            if before == removed:
-                continue
-            share = times / sum(number for (one, _), number in counts.items() if one == before)
-            if after == "(conversion)":
-                r[states.index(before)] += share
-            elif after in states:
-                q[states.index(before), states.index(after)] += share
-        return float((np.linalg.inv(np.eye(len(states)) - q) @ r)[states.index("(start)")])
-
-    conversions = sum(converted for _, converted in walks)
-    keys = sorted({key for walk, _ in walks for key in walk[1:]})
-    if not conversions:
-        return dict.fromkeys(keys, 0.0)
-    effects = {key: 1 - probability(key) / probability(None) for key in keys}
-    return {key: conversions * effect / sum(effects.values()) for key, effect in effects.items()}
-
-
-paths = st.lists(
-    st.builds(
-        lambda keys, converted: path(keys, converted=converted and bool(keys)), st.text(KEYS, max_size=6), st.booleans()
-    ),
-    max_size=25,
+@pytest.mark.parametrize(
+    ("model", "keys", "expected"),
+    [
+        ("first", "abc", {"a": 1, "b": 0, "c": 0}),
+        ("last", "abc", {"a": 0, "b": 0, "c": 1}),
+        ("linear", "abca", {"a": 0.5, "b": 0.25, "c": 0.25}),
+        ("position", "a", {"a": 1}),
+        ("position", "ab", {"a": 0.5, "b": 0.5}),
+        ("position", "abc", {"a": 0.4, "b": 0.2, "c": 0.4}),
+        ("position", "abcd", {"a": 0.4, "b": 0.1, "c": 0.1, "d": 0.4}),
+        ("shapley", "abca", {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}),
+    ],
 )
+def test_one_conversion_is_shared_as_the_model_says(model, keys, expected):
+    assert {key: round(credit, 12) for key, credit in expected.items()} == of(model, path(keys))
 
 
-@settings(deadline=None, max_examples=200)
-@given(paths)
-def test_shapley_equals_the_sum_over_all_coalitions(some: list[Path]) -> None:
-    assert credits_of("shapley", *some) == pytest.approx(enumerated_shapley(some), abs=1e-6)
+def test_a_touch_one_half_life_earlier_gets_half_as_much():
+    assert {"a": round(1 / 7, 12), "b": round(2 / 7, 12), "c": round(4 / 7, 12)} == of(
+        "time_decay", path("abc", days=7)
+    )
 
 
-@settings(deadline=None, max_examples=200)
-@given(paths)
-def test_markov_equals_the_inverted_matrix(some: list[Path]) -> None:
-    assert credits_of("markov", *some) == pytest.approx(inverted_markov(some), abs=1e-6)
+def test_touches_of_ten_years_ago_share_a_conversion_like_those_of_yesterday():
+    old = Path((Touch(0, "a"), Touch(7 * DAY, "b")), 40_000 * DAY)
+
+    assert {"a": round(1 / 3, 12), "b": round(2 / 3, 12)} == of("time_decay", old)
 
 
-@settings(deadline=None, max_examples=100)
-@given(paths)
-def test_the_credits_of_every_model_add_up_to_the_conversions_with_a_touch(some: list[Path]) -> None:
-    found = attribute(some)
+def test_what_is_lost_without_a_key_is_its_removal_effect():
+    # Half go to a, half to b. From a, half convert and half go on to b; from b, two of three convert.
+    walks = {(("a",), True): 1, (("a", "b"), True): 1, (("b",), True): 1, (("b",), False): 1}
 
-    for model in MODELS:
-        assert sum(found.models[model]) == pytest.approx(found.conversions - found.unattributed, abs=1e-6)
+    effects = removal_effects(walks, ["a", "b"])
 
-
-def test_position_gives_the_ends_four_tenths_each() -> None:
-    assert {"a": 0.4, "b": 0.1, "c": 0.1, "d": 0.4} == pytest.approx(credits_of("position", path("abcd")))
-    assert {"a": 0.5, "b": 0.5} == credits_of("position", path("ab"))
-    assert {"a": 1.0} == credits_of("position", path("a"))
+    chance = 1 / 2 * (1 / 2 + 1 / 2 * 2 / 3) + 1 / 2 * 2 / 3
+    assert pytest.approx(1 - (1 / 2 * 2 / 3) / chance) == effects["a"]
+    assert pytest.approx(1 - (1 / 2 * 1 / 2) / chance) == effects["b"]
 
 
-def test_time_decay_halves_with_every_week() -> None:
-    week = tuple(Touch(at * DAY_MS, key) for at, key in ((0, "a"), (7, "b")))
+def test_a_key_that_is_on_every_way_is_lost_with_everything():
+    walks = {(("a", "x"), True): 3, (("b", "x"), True): 5, (("b",), False): 2}
 
-    assert {"a": 1 / 3, "b": 2 / 3} == pytest.approx(credits_of("time_decay", Path(week, 10 * DAY_MS)))
-
-
-def test_first_and_last_take_all() -> None:
-    assert {"a": 1.0, "b": 0.0, "c": 0.0} == credits_of("first", path("abc"))
-    assert {"a": 0.0, "b": 0.0, "c": 1.0} == credits_of("last", path("abc"))
+    assert pytest.approx(1.0) == removal_effects(walks, ["a", "b", "x"])["x"]
 
 
-def test_a_conversion_without_a_touch_is_unattributed() -> None:
-    found = attribute([Path((), 5)])
+def test_a_key_that_repeats_itself_gets_no_more_removal_effect():
+    once, often = (path("ab"), path("b", False)), (path("aaaab"), path("bbb", False))
 
-    assert (1, 1, ()) == (found.conversions, found.unattributed, found.keys)
-
-
-def test_a_path_ends_at_its_conversion_and_begins_after_the_one_before() -> None:
-    touches = [Touch(at, str(at)) for at in (0, 10, 20, 30, 40)]
-
-    found = list(paths_of(touches, [20, 30], look_back_ms=15, now_ms=50))
-
-    assert [(["10", "20"], 20), (["30"], 30), (["40"], None)] == [
-        ([touch.key for touch in one.touches], one.converted_at) for one in found
-    ]
+    assert of("markov", *once) == of("markov", *often)
 
 
-def test_somebody_who_never_converted_is_one_path_with_all_of_it() -> None:
-    touches = [Touch(at, "x") for at in (0, 1_000)]
+def test_paths_without_a_conversion_lower_the_removal_effect_of_their_keys():
+    before = of("markov", path("a"), path("b"))
+    after = of("markov", path("a"), path("b"), path("ab", False))
 
-    assert [Path(tuple(touches), None)] == list(paths_of(touches, [], look_back_ms=5, now_ms=1_000))
+    assert {"a": 1.0, "b": 1.0} == before
+    assert after["a"] == pytest.approx(2 - after["b"])
+    assert after["a"] != after["b"]
+
+
+def test_a_key_that_never_led_to_a_conversion_is_named_and_has_no_credit():
+    found = attribute([path("a"), path("z", False)])
+
+    assert ("a", "z") == found.keys
+    assert dict.fromkeys(MODELS, (1.0, 0.0)) == found.models
+
+
+def test_conversions_without_a_touch_are_counted_and_credited_to_nobody():
+    found = attribute([path("a"), path(""), path("")])
+
+    assert Credits(3, 2, ("a",), dict.fromkeys(MODELS, (1.0,))) == found
+
+
+def test_without_conversions_nobody_has_credit():
+    assert Credits(0, 0, ("a",), dict.fromkeys(MODELS, (0.0,))) == attribute([path("a", False)])
+
+
+def test_without_paths_there_is_nothing():
+    assert Credits(0, 0, (), dict.fromkeys(MODELS, ())) == attribute([])
+
+
+def test_the_order_of_the_paths_changes_not_a_bit():
+    paths = [path("".join(keys), index % 3 > 0, days=1.7) for index, keys in enumerate(product("abcde", repeat=4))]
+    shuffled = random.Random(7).sample(paths, len(paths))
+
+    assert attribute(paths) == attribute(shuffled)

@@ -119,11 +119,12 @@ class _Answers:
         return await self._cache.get(version, question, lambda: self._ask(operation, given))
 
     async def _ask(self, operation: Operation, given: dict[str, Any]) -> bytes:
-        answer = operation.answer
+        answer, known = operation.answer, self._live.map
         assert answer is not None
+        assert known is not None
 
         def ask(connection: Connection) -> bytes:
-            return msgspec.json.encode(answer(Context(connection, self._dialect, self._model), given))
+            return msgspec.json.encode(answer(Context(connection, self._dialect, self._model, known.options), given))
 
         return await self._pool.run(ask)
 

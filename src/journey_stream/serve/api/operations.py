@@ -10,7 +10,7 @@ from journey_stream.journey.model import Model
 from journey_stream.serve.api.errors import Refused
 from journey_stream.serve.api.live import Version
 from journey_stream.serve.api.parameters import ATTRIBUTION, FILTER, KEYS, LOOK_BACK_DAYS_DEFAULT, SEARCH, Parameter
-from journey_stream.serve.queries.answers import Attribution, Cohorts, Customers, JourneyMap
+from journey_stream.serve.queries.answers import Attribution, Cohorts, Customers, JourneyMap, Options
 from journey_stream.serve.queries.attribution import attribution
 from journey_stream.serve.queries.cohorts import cohorts
 from journey_stream.serve.queries.connection import Connection, Dialect
@@ -45,6 +45,7 @@ class Context:
     connection: Connection
     dialect: Dialect
     model: Model
+    options: Options | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _filter(given: dict[str, Any]) -> Filter:
 
 def _map(context: Context, given: dict[str, Any]) -> JourneyMap:
     with read(context.connection, context.dialect, _filter(given)) as reading:
-        return journey_map(reading, context.model.stages)
+        return journey_map(reading, context.model.stages, context.options)
 
 
 def _cohorts(context: Context, given: dict[str, Any]) -> Cohorts:
@@ -139,8 +140,9 @@ OPERATIONS = (
     Operation(
         "/api/attribution",
         "What leads to a stage",
-        "Credit for entries to the goal, in entries, by seven models: first, last, linear, position, time_decay, markov "
-        "(removal effect) and shapley. A path is what a customer met within the look-back, after the entry before.",
+        "Credit for entries to the goal, in entries, by seven models: first, last, linear, position, time_decay, "
+        "markov (removal effect) and shapley. A path is what a customer met within the look-back, after the entry "
+        "before.",
         ATTRIBUTION,
         Attribution,
         _attribution,

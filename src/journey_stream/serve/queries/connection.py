@@ -21,14 +21,14 @@ class Connection(Protocol):
 
 
 class Dialect(NamedTuple):
-    """`facts` makes the schema of the derived tables; the others are templates with `{0}` for an expression.
+    """`facts` makes the schema of the derived tables, once; the others are templates with `{0}` for an expression.
 
     `begin` opens a transaction that sees one state of the database from its first statement on. `month` numbers the
     calendar month (UTC) of an instant in ms from January of the year 0, `elements` gives one row per text of a JSON
     array, `binary` orders texts by their bytes, whatever the database's language.
     """
 
-    facts: str
+    facts: tuple[str, ...]
     begin: str
     month: str
     elements: str
@@ -37,17 +37,20 @@ class Dialect(NamedTuple):
 
 _MONTH = "CAST(extract(year FROM {0}) * 12 + extract(month FROM {0}) - 1 AS INTEGER)"
 
+# Counting by a whole number of up to 20 bits needs no hash table then, and takes half the time.
+_COUNT_IN_ARRAYS = "SET GLOBAL perfect_ht_threshold = 20"
+
 DIALECTS: dict[DialectName, Dialect] = {
     # In memory, so that the file holds only what came from the topics, and no restart has to mend it.
     "duckdb": Dialect(
-        facts="ATTACH IF NOT EXISTS ':memory:' AS facts (COMPRESS)",
+        facts=("ATTACH IF NOT EXISTS ':memory:' AS facts (COMPRESS)", _COUNT_IN_ARRAYS),
         begin="BEGIN TRANSACTION",
         month=_MONTH.replace("{0}", "epoch_ms({0})"),
         elements="""unnest(from_json({0}, '["VARCHAR"]'))""",
         binary="{0}",
     ),
     "postgresql": Dialect(
-        facts="CREATE SCHEMA IF NOT EXISTS facts",
+        facts=("CREATE SCHEMA IF NOT EXISTS facts",),
         begin="BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         month=_MONTH.replace("{0}", "(to_timestamp({0} / 1000.0) AT TIME ZONE 'UTC')"),
         elements="jsonb_array_elements_text(CAST({0} AS jsonb))",

@@ -5,11 +5,11 @@ these buckets are read.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from journey_stream.serve.queries.facts_tables import BUCKETS, NO_STAY
-from journey_stream.serve.queries.reading import Reading
+from journey_stream.serve.queries.reading import Move, Reading
 
 Group = str | tuple[str, str]
 """A stage left, or a stage left and the stage entered."""
@@ -35,13 +35,16 @@ class Stays(NamedTuple):
 
 def stays(reading: Reading) -> Stays:
     """The median is the mean of the middle two, the 90th percentile the nearest rank; both are exact."""
+    groups = {move: _groups(sort) for move, sort in reading.sorts.items()}
     buckets: defaultdict[Group, Histogram] = defaultdict(Counter)
     for code, number in reading.codes.items():
-        for group in _groups(reading, code):
-            buckets[group][code % BUCKETS] += number
+        move, bucket = divmod(code, BUCKETS)
+        if bucket != NO_STAY:
+            for group in groups[move]:
+                buckets[group][bucket] += number
     places = {group: [at_rank(histogram, rank) for rank in _ranks(histogram)] for group, histogram in buckets.items()}
     wanted = {(group, bucket) for group, found in places.items() for bucket, _ in found}
-    values = _values(reading, wanted)
+    values = _values(reading, groups, wanted)
     result = Stays({}, {})
     for group, found in places.items():
         lower_ms, upper_ms, long_ms = (at_rank(values[group, bucket], rank)[0] for bucket, rank in found)
@@ -68,20 +71,23 @@ def _ranks(histogram: Histogram) -> tuple[int, int, int]:
     return (number - 1) // 2, number // 2, (9 * number + 9) // 10 - 1
 
 
-def _groups(reading: Reading, code: int) -> Iterator[Group]:
-    move = reading.sorts[code // BUCKETS]
-    if not move.retracted and move.from_stage is not None and code % BUCKETS != NO_STAY:
-        yield move.from_stage
-        yield move.from_stage, move.to_stage
+def _groups(move: Move) -> tuple[Group, ...]:
+    """Where its lengths of stay count."""
+    if move.retracted or move.from_stage is None:
+        return ()
+    return move.from_stage, (move.from_stage, move.to_stage)
 
 
-def _values(reading: Reading, wanted: set[tuple[Group, int]]) -> dict[tuple[Group, int], Histogram]:
+def _values(
+    reading: Reading, groups: Mapping[int, tuple[Group, ...]], wanted: set[tuple[Group, int]]
+) -> dict[tuple[Group, int], Histogram]:
     """The lengths of stay (ms) in these buckets of these groups."""
-    belongs = {
-        code: [place for group in _groups(reading, code) if (place := (group, code % BUCKETS)) in wanted]
-        for code in reading.codes
-    }
-    codes = sorted(code for code, places in belongs.items() if places)
+    belongs: dict[int, list[tuple[Group, int]]] = {}
+    for move, own in groups.items():
+        for group, bucket in wanted:
+            if group in own:
+                belongs.setdefault(move * BUCKETS + bucket, []).append((group, bucket))
+    codes = sorted(belongs.keys() & reading.codes.keys())
     values: defaultdict[tuple[Group, int], Histogram] = defaultdict(Counter)
     if codes:
         for code, stayed_ms, number in reading.rows(

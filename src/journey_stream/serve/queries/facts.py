@@ -28,7 +28,8 @@ class Facts:
         if profiles is not None and self._rewritten + len(profiles) > self._room:
             profiles = None
         if profiles is None:
-            connection.execute(self.dialect.facts)
+            for statement in self.dialect.facts:
+                connection.execute(statement)
         connection.execute(self.dialect.begin)
         try:
             if profiles is None:

@@ -22,8 +22,8 @@ TABLES: Final = {
     # Their counted touchpoints; `position` orders those of one customer by (occurred_at, event_id).
     "touches": "no INTEGER NOT NULL, contact INTEGER NOT NULL, at_ms BIGINT NOT NULL, position INTEGER NOT NULL",
     "contacts": "contact INTEGER NOT NULL, channel VARCHAR NOT NULL, type VARCHAR NOT NULL, campaign VARCHAR",
-    # Of every customer with a standing change: a row without a month, and one for each month with a touchpoint. `cohort`
-    # is the month of the first standing change.
+    # Of every customer with a standing change: a row without a month, and one for each month with a touchpoint.
+    # `cohort` is the month of the first standing change.
     "months": "no INTEGER NOT NULL, cohort INTEGER NOT NULL, month INTEGER",
 }
 

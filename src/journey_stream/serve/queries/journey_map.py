@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from journey_stream.events.times import rfc3339
 from journey_stream.journey.model import Stage
-from journey_stream.serve.queries.answers import JourneyMap
+from journey_stream.serve.queries.answers import JourneyMap, Options
 from journey_stream.serve.queries.bands import bands
 from journey_stream.serve.queries.durations import stays
 from journey_stream.serve.queries.flows import drop_offs, flows
@@ -15,8 +15,8 @@ from journey_stream.serve.queries.stalls import stalls
 from journey_stream.serve.queries.totals import totals
 
 
-def journey_map(reading: Reading, stages: Sequence[Stage]) -> JourneyMap:
-    """`stages` are those of the journey model."""
+def journey_map(reading: Reading, stages: Sequence[Stage], known: Options | None = None) -> JourneyMap:
+    """`stages` are those of the journey model; `known` are the options if they have been looked up already."""
     version, now_ms, _, _ = reading.progress
     lengths, ids = stays(reading), stage_ids(reading, stages)
     return JourneyMap(
@@ -28,5 +28,5 @@ def journey_map(reading: Reading, stages: Sequence[Stage]) -> JourneyMap:
         stalls=stalls(reading, ids, lengths),
         drop_offs=drop_offs(reading),
         bands=bands(reading, ids),
-        options=options(reading),
+        options=known or options(reading),
     )

@@ -70,9 +70,19 @@ class Reading:
     @cached_property
     def codes(self) -> dict[int, int]:
         """Changes and retracted messages in the filter: how many there are of each code."""
-        return dict(
-            self.rows(f"SELECT h.code, count(*) FROM facts.changes h WHERE {self.of_changes()} GROUP BY h.code")
+        found = self.rows(f"SELECT h.code, count(*) FROM facts.changes h WHERE {self.of_changes()} GROUP BY h.code")
+        return dict(found)
+
+    @cached_property
+    def touchpoints(self) -> int:
+        """Counted touchpoints of the customers in the filter, in the range, of channel and campaign."""
+        counted = (
+            "SELECT COALESCE(sum(touches), 0) FROM chosen"
+            if self._by_customer
+            else f"SELECT count(*) FROM facts.touches t WHERE {self.in_range('t.at_ms')}"
         )
+        ((number,),) = self.rows(counted)
+        return int(number)
 
     def of_changes(self) -> str:
         """The condition that a change `h` is in the filter."""
@@ -102,20 +112,26 @@ class Reading:
         return [StateCount(*row) for row in found]
 
     def _choose(self) -> None:
-        conditions, parameters = ["TRUE"], list[object]()
-        if self.filter.segment is not None:
-            conditions.append("c.state IN (SELECT state FROM facts.states WHERE segment = ?)")
-            parameters.append(self.filter.segment)
-        if self.filter.chooses_by_touchpoints:
-            condition, values = contacts(self.filter, "t.contact")
-            conditions.append(
-                f"c.no IN (SELECT t.no FROM facts.touches t WHERE {condition} AND {self.in_range('t.at_ms')})"
-            )
-            parameters += values
-        self._connection.execute(
-            f"CREATE TEMPORARY TABLE chosen AS SELECT c.no FROM facts.customers c WHERE {' AND '.join(conditions)}",
-            parameters,
+        """The temporary table `chosen`: the customers, and how many touchpoints have what the filter asks for."""
+        condition, parameters = contacts(self.filter, "t.contact")
+        query = (
+            f"SELECT t.no, count(*) AS touches FROM facts.touches t "
+            f"WHERE {condition} AND {self.in_range('t.at_ms')} GROUP BY t.no"
         )
+        if self.filter.segment is not None:
+            how = "JOIN" if self.filter.chooses_by_touchpoints else "LEFT JOIN"
+            query = (
+                f"SELECT c.no, COALESCE(m.touches, 0) AS touches FROM facts.customers c {how} ({query}) m "
+                f"ON m.no = c.no WHERE c.state IN (SELECT state FROM facts.states WHERE segment = ?)"
+            )
+            parameters = [*parameters, self.filter.segment]
+        self._connection.execute(f"CREATE TEMPORARY TABLE chosen AS {query}", parameters)
+
+
+def codes_of_moves(moves: Sequence[int]) -> str:
+    """The condition that a change `h` is of one of these moves."""
+    ranges = [f"h.code BETWEEN {move * BUCKETS} AND {(move + 1) * BUCKETS - 1}" for move in moves]
+    return f"({' OR '.join(ranges)})" if ranges else "FALSE"
 
 
 def contacts(chosen: Filter, column: str) -> tuple[str, list[object]]:

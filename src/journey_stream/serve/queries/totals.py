@@ -2,7 +2,7 @@
 
 from journey_stream.events.times import rfc3339
 from journey_stream.serve.queries.answers import Totals
-from journey_stream.serve.queries.reading import Reading, contacts
+from journey_stream.serve.queries.reading import Reading
 
 
 def totals(reading: Reading) -> Totals:
@@ -10,19 +10,9 @@ def totals(reading: Reading) -> Totals:
     _, _, newest_ms, dead_letters = reading.progress
     return Totals(
         customers=sum(state.number for state in reading.states),
-        touchpoints=_touchpoints(reading),
+        touchpoints=reading.touchpoints,
         changes=sum(number for _, number in reading.standing),
         corrections=sum(number for move, number in reading.moves if move.retracted),
         dead_letters=dead_letters,
         newest_touchpoint_at=None if newest_ms is None else rfc3339(newest_ms),
     )
-
-
-def _touchpoints(reading: Reading) -> int:
-    condition, parameters = contacts(reading.filter, "t.contact")
-    ((count,),) = reading.rows(
-        f"SELECT count(*) FROM facts.touches t "
-        f"WHERE {condition} AND {reading.in_range('t.at_ms')} AND {reading.of_customers('t.no')}",
-        parameters,
-    )
-    return int(count)

@@ -1,0 +1,37 @@
+"""Every model against its definition, on random paths."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journey_stream.attribution.models import MODELS, attribute
+from journey_stream.attribution.paths import Path, Touch
+from tests.support.attribution_oracle import credits_of
+
+DAY_MS = 86_400_000
+
+_touches = st.lists(st.tuples(st.integers(0, 90 * DAY_MS), st.sampled_from("abcdef")), max_size=9).map(sorted)
+_paths = st.lists(st.tuples(_touches, st.booleans()), max_size=25)
+
+
+@given(_paths)
+def test_every_credit_is_what_its_definition_says(drawn):
+    paths = [
+        Path(tuple([Touch(at, key) for at, key in touches]), 90 * DAY_MS if converted else None)
+        for touches, converted in drawn
+    ]
+    won = [touches for touches, converted in drawn if converted and touches]
+    expected = credits_of(won, [touches for touches, converted in drawn if touches and not converted])
+
+    found = attribute(paths)
+
+    assert (sum(converted for _, converted in drawn), len(won)) == (
+        found.conversions,
+        found.conversions - found.unattributed,
+    )
+    for model in MODELS:
+        credit = dict(zip(found.keys, found.models[model], strict=True))
+        assert expected[model].keys() == credit.keys()
+        assert all(abs(expected[model][key] - credit[key]) < 1e-9 for key in credit), model
+        assert abs(sum(credit.values()) - len(won)) < 1e-9, model
