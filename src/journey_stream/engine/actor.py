@@ -433,10 +433,9 @@ class Actor(Profile):
                 text = f"{self.id} was linked to {parent} by hand" + _by(message.by, message.why)
             decisions.append(self._identity("linked", parent, hour * HOUR_MS, reason, text, (message.event_id,)))
         if links.shared_at < shared_at:
-            customers = len([one for one in links.first if self._ranking.of(one) == self._ranking.top])
             crowd: Reasoned = "too_many_parents"
             text = f"{self.id} is shared: it is linked to more than {self._ranking.parents_max} identifiers"
-            if customers > self._ranking.customers_max:
+            if links.crowded_by_customers:
                 crowd = "too_many_customers"
                 text = f"{self.id} is shared: it is linked to more than {self._ranking.customers_max} customers"
             decisions.append(self._identity("shared", None, links.shared_at, crowd, text, (message.event_id,)))

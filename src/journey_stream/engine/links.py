@@ -21,6 +21,7 @@ CHILDREN_MAX: Final = 200
 
 LinksRow = tuple[
     dict[str, list[int]], dict[str, int], dict[str, list[list[int]]], int, list[str], list[str], list[Touch], int, int,
+    int,
 ]  # fmt: skip
 """The fields of links in the order in which they are packed."""
 
@@ -49,7 +50,8 @@ class Links:
     """The links of one identifier.
 
     `observations`: per higher identifier the hours (since the epoch) in which both were seen together, ascending;
-    `first`: the first such hour ever. `unlinks`: per higher identifier what people have undone, as (since, until,
+    `first`: the first such hour ever, if it is before `crowded`, the hour of the first link too many, which only falls
+    and names nobody. `unlinks`: per higher identifier what people have undone, as (since, until,
     floor) in ms: nothing that happened before `floor` is moved by it. `shared_at` (ms): from then on what the
     identifier names belongs to nobody. `children`: lower identifiers linked to this one; `former`: those that
     were before it was undone, and may hold what was this one's. Of either only so many are named.
@@ -63,6 +65,8 @@ class Links:
         "_sole",
         "_sole_from",
         "children",
+        "crowded",
+        "crowded_by_customers",
         "displaced",
         "first",
         "former",
@@ -75,7 +79,7 @@ class Links:
 
     def __init__(self, row: LinksRow | None, ranking: Ranking) -> None:
         if row is None:
-            row = ({}, {}, {}, NEVER, [], [], [], 0, LONG_AGO)
+            row = ({}, {}, {}, NEVER, [], [], [], 0, LONG_AGO, NEVER)
         (
             self.observations,
             self.first,
@@ -86,7 +90,9 @@ class Links:
             self.displaced,
             self.revision,
             self.owned_until,
+            self.crowded,
         ) = row
+        self.crowded_by_customers = False
         self.shared_at = NEVER
         self._ranking = ranking
         # Nearly every identifier was seen with one higher one only: then no order is needed to say whom it belongs to.
@@ -108,6 +114,7 @@ class Links:
                 self.displaced,
                 self.revision,
                 self.owned_until,
+                self.crowded,
             )
         )
 
@@ -158,6 +165,8 @@ class Links:
 
     def is_only(self, parents: Collection[str]) -> bool:
         """Whether it is linked to some of these alone, and nothing that it named was anybody else's before."""
+        if self.crowded != NEVER:
+            return False  # others were seen with it, although nothing of it was theirs
         attached = self.attached()
         others = self.observations.keys() - set(parents)
         return bool(attached) and not attached & others and not any(self.spans_of(one) for one in others)
@@ -192,6 +201,8 @@ class Links:
         new.displaced = [touch for touch in self.displaced if touch.at > until]
         if self.is_blocked and self._blocked_at + self._ranking.reach_ms > until:
             new._blocked_at = self._blocked_at
+        if self.crowded * HOUR_MS > until:
+            new.crowded = self.crowded
         new._index()
         return new
 
@@ -208,7 +219,9 @@ class Links:
 
     def observe(self, parent: str, hour: int) -> bool:
         """Add an observation. Tell whether it changed anything."""
-        known, shared_at = self.first.get(parent, NEVER), self.shared_at
+        if hour >= self.crowded:
+            return False
+        known, crowded = self.first.get(parent, NEVER), self.crowded
         hours = self.observations.setdefault(parent, [])
         place = bisect_right(hours, hour)
         if place and hours[place - 1] == hour:
@@ -217,7 +230,7 @@ class Links:
         self.first[parent] = min(hour, known)
         self._index()
         is_kept = parent in self.observations and hour in self.observations[parent]
-        return is_kept or self.shared_at != shared_at or self.first.get(parent, NEVER) != known
+        return is_kept or self.crowded != crowded or self.first.get(parent, NEVER) != known
 
     def undo(self, parent: str, since: int, until: int, floor: int) -> bool:
         """People say: from `since` to `until` (ms) it was not `parent`. Tell whether that is news."""
@@ -291,7 +304,7 @@ class Links:
     def is_empty(self) -> bool:
         """Whether nothing is known, or no longer."""
         known = self.first or self.unlinks or self.is_blocked or self.children or self.displaced
-        return not known
+        return not known and self.crowded == NEVER
 
     def canonical(self) -> list[object]:
         """What depends on nothing but the records of the log."""
@@ -303,6 +316,7 @@ class Links:
             self._blocked_at,
             self.children,
             displaced,
+            self.crowded,
         ]
 
     def _keep_later(self, parent: str, until: int) -> None:
@@ -319,15 +333,16 @@ class Links:
         ranking = self._ranking
         self.shared_at = self._blocked_at
         if len(self.first) > min(ranking.customers_max, ranking.parents_max):
-            crowded = self._crowded()
-            if crowded != NEVER:
-                self._close(crowded)
-                self.shared_at = min(self.shared_at, crowded * HOUR_MS)
+            self._count()
+        if self.crowded != NEVER:
+            self.shared_at = min(self.shared_at, self.crowded * HOUR_MS)
         if self._blocked_at != NEVER:
             # What happened before may still follow an observation that came up to a look-back later.
             last = (self._blocked_at + ranking.look_back_ms) // HOUR_MS
             self._cut(last)
             self.first = {parent: hour for parent, hour in self.first.items() if hour <= last}
+            if self.crowded > last:
+                self.crowded = NEVER  # what showed it counts for nothing now
         self._order, self._sole, self._sole_from = None, None, NEVER
         if len(self.observations) == 1:
             for parent, hours in self.observations.items():
@@ -342,24 +357,20 @@ class Links:
             self._order = order
         return order
 
-    def _crowded(self) -> int:
-        """The hour of the first link too many; NEVER if there is none."""
-        ranking, found = self._ranking, NEVER
-        if len(self.first) > ranking.parents_max:
-            found = sorted(self.first.values())[ranking.parents_max]
-        customers = sorted([hour for parent, hour in self.first.items() if ranking.of(parent) == ranking.top])
-        if len(customers) > ranking.customers_max:
-            found = min(found, customers[ranking.customers_max])
-        return found
+    def _count(self) -> None:
+        """Find the hour of the first link too many, and keep what was before it.
 
-    def _close(self, crowded: int) -> None:
-        """Keep the observations before the hour of the first link too many, and what proves that it was too many."""
+        An earlier one could only come of hours that are all before this one, so no other need be known by name.
+        """
         ranking = self._ranking
-        seen = sorted([(hour, -ranking.of(parent), parent) for parent, hour in self.first.items() if hour <= crowded])
-        customers = [parent for _, rank, parent in seen if -rank == ranking.top]
-        kept = {parent for _, _, parent in seen[: ranking.parents_max + 1]}
-        kept.update(customers[: ranking.customers_max + 1])
-        self.first = {parent: hour for parent, hour in self.first.items() if parent in kept}
+        everybody = sorted(self.first.values())
+        customers = sorted([hour for parent, hour in self.first.items() if ranking.of(parent) == ranking.top])
+        too_many = [*everybody[ranking.parents_max :], *customers[ranking.customers_max :]]
+        if not too_many:
+            return
+        self.crowded = crowded = min(too_many)
+        self.crowded_by_customers = crowded in customers[ranking.customers_max :]
+        self.first = {parent: hour for parent, hour in self.first.items() if hour < crowded}
         self._cut(crowded - 1)
 
     def _cut(self, hour: int) -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from journey_stream.engine.touches import LONG_AGO
 
-STATE_FORMAT = 5
+STATE_FORMAT = 6
 """Counts up when the meaning of stored state changes."""
 
 

@@ -59,7 +59,7 @@ class Context:
             longest = max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS
             self.holding_ms = limits.lateness_ms + longest + limits.allowance_ms * len(identity.ranks)
         self.publisher = Publisher(plan)
-        self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer)
+        self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer, self.publisher)
         self.generation = 0
         self.on_since = 0
         self.other_facts_until = LONG_AGO

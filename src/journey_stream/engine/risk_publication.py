@@ -7,6 +7,7 @@ from journey_stream.churn.bands import BANDS
 from journey_stream.churn.reasons import assess, say_percent, say_span
 from journey_stream.churn.rfm import scores
 from journey_stream.churn.score import Scorer
+from journey_stream.engine.publication import Publisher
 from journey_stream.engine.risk import NO_BAND, RiskChange, RiskState
 from journey_stream.events.decisions import CurrentRisk, RfmScores, RiskChanged
 
@@ -14,10 +15,14 @@ _RISK_ID_BYTES = 16
 
 
 class RiskPublisher:
-    """Writes decisions about churn risk in the words of one set of parameters."""
+    """Writes decisions about churn risk in the words of one set of parameters.
 
-    def __init__(self, scorer: Scorer) -> None:
+    What takes a change back is what the `stages` publisher says is being applied.
+    """
+
+    def __init__(self, scorer: Scorer, stages: Publisher) -> None:
         self.scorer = scorer
+        self._stages = stages
         self._parameters = parameters = scorer.parameters
         key = blake2b(f"{parameters.name} {parameters.version}".encode()).digest()
         self._keyed = blake2b(digest_size=_RISK_ID_BYTES, key=key)
@@ -50,7 +55,7 @@ class RiskPublisher:
             parameters.window_ms,
             change.at,
             current,
-            change.cause if kind == "entered" else "touchpoint",
+            change.cause if kind == "entered" else self._stages.cause,
             f"{self._what_happened(change)}: {say_percent(risk.probability)} likely to stay away for {self._lasting}",
             (change.trigger if by_touchpoint else change.last_id,),
             summary.last if change.cause == "timer" else None,

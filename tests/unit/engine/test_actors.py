@@ -8,7 +8,7 @@ from journey_stream.engine import profile
 from journey_stream.engine.actor import DISPLACED_MAX
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
-from journey_stream.events.decisions import Decision, ProfileChanged, ProfileGone, Rejected
+from journey_stream.events.decisions import Decision, ProfileChanged, ProfileGone, Rejected, RiskChanged
 from journey_stream.events.log import TouchpointRecord
 from journey_stream.events.times import DAY_MS
 from journey_stream.journey.load import parse_model
@@ -137,3 +137,33 @@ def test_one_record_that_comes_too_late_is_one_dead_letter() -> None:
 
     [refused] = [one for one in told if isinstance(one, Rejected)]
     assert "45 of the touchpoints" in refused.detail
+
+
+def test_what_is_passed_on_by_the_latest_link_is_taken_in_after_an_allowance_for_each_step() -> None:
+    log = Log()
+    look_back, late = 30.0, 10.0
+    hops = 6 - 0.1  # a day for each type of identifier, and not quite all of it
+    log.write(touch("v", DEVICE, 0), *[touch(f"c{n:02}", "c", 0.01 + n / 100) for n in range(30)])
+    log.write(link(DEVICE, "c", look_back, arrived=look_back + late), held_back=True)
+    log.write(touch("now", "c", look_back + late + hops))
+
+    log.deliver()
+
+    assert [one for one in log.told if isinstance(one, Rejected)] == []
+    assert "v" in held_ids(log, "c")
+
+
+def held_ids(log: Log, who: str) -> set[str]:
+    """The ids of the touchpoints that are held by a profile which passes on none."""
+    profile = log.machine._profile(who)
+    return {one.id for one in profile.touches()}
+
+
+def test_churn_risk_that_goes_with_a_touchpoint_to_somebody_else_is_taken_back_because_of_identity() -> None:
+    log = Log(scored=True)
+    log.write(touch("b", DEVICE, 1, type_="buy"))
+
+    told = log.write(link(DEVICE, "c", 1.2))
+
+    changes = [one for one in told if isinstance(one, RiskChanged) and one.profile_id == DEVICE]
+    assert [("retracted", "identity")] == [(one.kind, one.cause) for one in changes]

@@ -466,3 +466,27 @@ def test_an_erased_identifier_is_not_named_by_those_it_was_unlinked_from() -> No
     log.write(erase(device, 4))
 
     assert log.about(device) == []
+
+
+@pytest.mark.parametrize("too_many", ["ann", "zoe"], ids=["one of those before", "the one too many"])
+def test_erasing_a_customer_of_a_shared_device_leaves_it_shared_and_their_name_nowhere(too_many: str) -> None:
+    device, log = "device_id:kiosk", Log(linking(Identity(customers_max=2)))
+    log.write(*[link(device, who, day) for day, who in enumerate(("ann", "bob", "zoe"), start=1)])
+
+    log.write(erase(too_many, 4))
+    log.restart()
+
+    assert [key for key in log.about(too_many) if key[:1] != b"e"] == []
+    assert log.write(link(device, "kim", 5), touch("k", device, 6)) == []
+    assert log.machine.counters.shared == 1
+
+
+def test_a_device_that_only_one_customer_may_use_is_not_erased_with_that_one() -> None:
+    device, log = "device_id:kiosk", Log(linking(Identity(customers_max=1)))
+    log.write(link(device, "ann", 1), touch("a", device, 1.5), link(device, "zoe", 2))
+
+    told = log.write(erase("ann", 4))
+
+    assert erased(told) == ["ann"]
+    log.write(touch("k", device, 6))
+    assert (log.machine.counters.shared, log.about("ann", "zoe")) == (1, [])
