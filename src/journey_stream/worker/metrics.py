@@ -65,6 +65,11 @@ class Metrics:
         self.restored_records = Counter("journey_restored_records", "State records read back.", registry=registry)
         self.restarts = Counter("journey_restarts", "Tasks and routers begun anew after a failure.", ["role"],
                                 registry=registry)  # fmt: skip
+        self.log_partitions = Gauge(
+            "journey_log_partitions",
+            "Partitions of the log, and so how many tasks there have to be.",
+            registry=registry,
+        )
         self.tasks = Gauge("journey_tasks", "Tasks of this worker by state.", ["state"], registry=registry)
         by_partition = ["topic", "partition"]
         self.lag_records = Gauge(

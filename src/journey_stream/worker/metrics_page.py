@@ -26,7 +26,7 @@ LABELS = {
     "to_stage": "A stage of the journey model.",
     "topic": "A configured topic: a source, or one of the application's own.",
 }
-"""What a label holds. Each is bounded by the configuration, the journey model or this release, none by the customers."""
+"""What a label holds. Each is bounded by the configuration, the journey model or the release, none by the customers."""
 
 _INTRO = """\
 # Metrics

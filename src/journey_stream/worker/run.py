@@ -48,6 +48,7 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     erasure_key = erasure_key_of(settings)
     metrics = Metrics()
     metrics.uses(model, scorer)
+    metrics.log_partitions.set(settings.partitions)
     gc.set_threshold(*GC_THRESHOLDS)
     gc.freeze()
     parts: list[Router | Tasks] = []

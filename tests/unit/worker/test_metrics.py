@@ -20,7 +20,7 @@ from tests.support.risks import nervous_scorer
 from tests.unit.worker.records import T0, logged, touchpoint
 
 # Prometheus: base units, and a counter ends in _total (which the client adds).
-UNITS = ("seconds", "bytes", "records", "profiles", "tasks", "partition", "ready")
+UNITS = ("seconds", "bytes", "records", "profiles", "tasks", "partition", "partitions", "ready")
 
 
 def test_every_metric_has_our_prefix_a_help_text_and_base_units() -> None:
