@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from journey_stream.churn.bands import BANDS
 from journey_stream.churn.score import Scorer
 from journey_stream.events.reasons import Reason
 from journey_stream.journey.model import Model
@@ -141,6 +142,8 @@ class Metrics:
         self.model.info({"name": model.name, "version": str(model.version)})
         for stage in model.stages:
             self.stage_changes.labels(stage.id, "entered")
+        for band in () if scorer is None else BANDS:
+            self.risk_changes.labels(band, "entered")
         parameters = None if scorer is None else scorer.parameters
         self.churn_model.info(
             {
