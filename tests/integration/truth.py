@@ -74,7 +74,8 @@ class PassedOn:
     def add(self, message: Message) -> str | None:
         """Count a message that an engine has sent, and name its sender; None for one of a router."""
         if isinstance(message, Attach):
-            self._count["attach", message.child, message.profile_id] += -1 if message.gone else 1
+            # The last word counts: one who was unlinked before any link arrived is said to be gone without having come.
+            self._count["attach", message.child, message.profile_id] = 0 if message.gone else 1
             return message.child
         if isinstance(message, (Deliver, Retract)):
             for one in message.touchpoints:
@@ -84,7 +85,7 @@ class PassedOn:
 
     @property
     def net(self) -> Counter[tuple[str, ...]]:
-        """(sender, receiver, event_id), or ("attach", child, parent), to how often it was said and not taken back."""
+        """(sender, receiver, event_id) to how often it was said and not taken back; ("attach", child, parent) to 1."""
         return Counter({said: times for said, times in self._count.items() if times})
 
 
