@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock soak bench compile clean-compiled clean schemas
+.PHONY: help setup demo test check format lock soak bench compile clean-compiled clean schemas pages
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ format: setup ## Format the code and mend what the linter can
 
 schemas: setup ## Write the JSON Schemas of the contracts
 	$(BIN)/journey-stream schemas export
+
+pages: setup ## Write the page of metrics and the Grafana dashboards
+	$(BIN)/python -m journey_stream.worker.metrics_page > docs/metrics.md
+	$(BIN)/python -m scripts.dashboards
 
 soak: setup ## The long fault, determinism and load tests
 	$(BIN)/python -m pytest -m soak -s

@@ -4,9 +4,20 @@ import json
 import logging
 import sys
 import time
+from contextvars import ContextVar
 from typing import Literal
 
 REPEAT_SECONDS = 5.0
+
+_speaker: ContextVar[dict[str, str | int]] = ContextVar("speaker")
+
+
+def speak_as(role: Literal["router", "task"], partition: int | None = None) -> None:
+    """From here on, what this asyncio task and those that it starts say is said by a part of the worker.
+
+    That holds for the Kafka client's messages too, which do not say on whose behalf a request failed.
+    """
+    _speaker.set({"role": role} if partition is None else {"role": role, "partition": partition})
 
 
 def configure_logs(level: str, style: Literal["text", "json"]) -> None:
@@ -43,12 +54,13 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, logger, message, and the traceback if there is one."""
-        fields = {
+        """Time, level, logger, message, which part of the worker says it, and the traceback if there is one."""
+        fields: dict[str, str | int] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **_speaker.get({}),
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)

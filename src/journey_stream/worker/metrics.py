@@ -1,32 +1,24 @@
 """The metrics of a worker: the one place that knows Prometheus. No label ever holds a customer's id."""
 
-import errno
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
-from prometheus_client.gc_collector import GCCollector
-from prometheus_client.platform_collector import PlatformCollector
-from prometheus_client.process_collector import ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from journey_stream.churn.bands import BANDS
 from journey_stream.churn.score import Scorer
+from journey_stream.events.reasons import Reason
 from journey_stream.journey.model import Model
-from journey_stream.worker.errors import WorkerError
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _RESTORE_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _RECORDS = (1, 10, 100, 500, 1_000, 2_500, 5_000, 10_000)
 
 
-class Endpoint(Protocol):
-    """A running HTTP endpoint."""
-
-    def shutdown(self) -> None: ...
-    def server_close(self) -> None: ...
-
-
 class Metrics:
-    """All that a worker reports, in a registry of its own."""
+    """All that a worker reports, in a registry of its own.
+
+    What may happen and has not yet is there with 0: a rate over a series that begins with its first count misses it.
+    """
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -48,6 +40,10 @@ class Metrics:
         self.corrections = Counter(
             "journey_corrections", "Published stage changes that were retracted.", registry=registry
         )
+        self.stage_changes = Counter(
+            "journey_stage_changes", "Stage changes published, by the stage entered.", ["to_stage", "kind"],
+            registry=registry,
+        )  # fmt: skip
         self.batch_records = Histogram(
             "journey_batch_records", "Records per batch.", ["role"], buckets=_RECORDS, registry=registry
         )
@@ -70,6 +66,11 @@ class Metrics:
         self.restored_records = Counter("journey_restored_records", "State records read back.", registry=registry)
         self.restarts = Counter("journey_restarts", "Tasks and routers begun anew after a failure.", ["role"],
                                 registry=registry)  # fmt: skip
+        self.log_partitions = Gauge(
+            "journey_log_partitions",
+            "Partitions of the log, and so how many tasks there have to be.",
+            registry=registry,
+        )
         self.tasks = Gauge("journey_tasks", "Tasks of this worker by state.", ["state"], registry=registry)
         by_partition = ["topic", "partition"]
         self.lag_records = Gauge(
@@ -81,6 +82,12 @@ class Metrics:
         )  # fmt: skip
         self.clock = Gauge(
             "journey_clock_timestamp_seconds", "The task's clock: the newest arrival.", ["partition"], registry=registry
+        )
+        self.next_timer = Gauge(
+            "journey_next_timer_timestamp_seconds",
+            "When the task's clock has to move on even without input: its next timer. +Inf without any.",
+            ["partition"],
+            registry=registry,
         )
         self.oldest_event = Gauge(
             "journey_oldest_event_timestamp_seconds",
@@ -115,10 +122,28 @@ class Metrics:
             registry=registry,
         )
         self.state_bytes = Gauge("journey_state_bytes", "Packed state held.", ["partition"], registry=registry)
+        self.ready = Gauge("journey_ready", "Whether the worker is ready, as /readyz says: 1 or 0.", registry=registry)
+        for stage in ("router", "task"):
+            self.restarts.labels(stage)
+            self.erased_touchpoints.labels(stage)
+            for reason in Reason:
+                self.dead_letters.labels(stage, reason.value)
+        for cause in ("fenced", "uncertain"):
+            self.aborts.labels(cause)
+
+    def expect(self, sources: Iterable[str]) -> None:
+        """Report the sources from the start, so that one from which nothing comes is seen."""
+        for topic in sources:
+            self.records_in.labels(topic, "admitted")
+            self.lost.labels(topic)
 
     def uses(self, model: Model, scorer: Scorer | None) -> None:
         """Name the journey model and the parameters of churn risk; `none` where it is not scored."""
         self.model.info({"name": model.name, "version": str(model.version)})
+        for stage in model.stages:
+            self.stage_changes.labels(stage.id, "entered")
+        for band in () if scorer is None else BANDS:
+            self.risk_changes.labels(band, "entered")
         parameters = None if scorer is None else scorer.parameters
         self.churn_model.info(
             {
@@ -150,20 +175,5 @@ class Metrics:
     def forget_task(self, topic: str, partition: int) -> None:
         """The task of the log partition is run elsewhere now."""
         self.forget_lag(topic, partition)
-        for gauge in (self.clock, self.oldest_event, self.profiles, self.state_bytes, self.to_rescore):
+        for gauge in (self.clock, self.next_timer, self.oldest_event, self.profiles, self.state_bytes, self.to_rescore):
             gauge.remove(str(partition))
-
-
-def serve_metrics(metrics: Metrics, host: str, port: int) -> Endpoint:
-    """Answer scrapes on http://host:port/metrics from a thread. Raises WorkerError if the port cannot be had."""
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=metrics.registry)
-    try:
-        server, _ = start_http_server(port, addr=host, registry=metrics.registry)
-    except OSError as error:
-        taken = "it is taken" if error.errno == errno.EADDRINUSE else str(error)
-        raise WorkerError(
-            f"The metrics cannot be served on {host}:{port}: {taken}. Set metrics_port (JOURNEY_METRICS_PORT) to a "
-            "free port, or to 0 to switch the endpoint off."
-        ) from error
-    return server

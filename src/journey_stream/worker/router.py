@@ -29,7 +29,9 @@ from journey_stream.worker.erasure_feed import ErasureFeed
 from journey_stream.worker.erasure_key import erasure_key_of
 from journey_stream.worker.errors import PERMISSION_ERRORS, WorkerError, not_permitted
 from journey_stream.worker.fencing import send_batches
+from journey_stream.worker.health import SILENCE_SECONDS_MAX
 from journey_stream.worker.lives import Pauses, live_until, settle
+from journey_stream.worker.logs import speak_as
 from journey_stream.worker.merge import Merge, Run, next_offsets
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.packed import PACKED, Packed
@@ -63,13 +65,36 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         self._progress = Progress()
         self._committed_at = 0.0
         self._consumer: AIOKafkaConsumer | None = None
+        self._joined = False
+        metrics.expect(settings.sources)
 
     def stop(self) -> None:
         """Finish what is being written, commit, leave the group, end `run`."""
         self._stopping.set()
 
+    def unready(self) -> list[str]:
+        """Why it routes nothing; empty if it does, or would if the group had given it partitions.
+
+        It does not fetch while a write is not acknowledged, so that is a silence too.
+        """
+        if self._stopping.is_set():
+            return ["router: stopping"]
+        consumer = self._consumer
+        if consumer is None or not self._joined:
+            return [f"router: not in the group {self._settings.router_group}"]
+        answers = [consumer.last_poll_timestamp(partition) or 0 for partition in consumer.assignment()]
+        if not answers:
+            return []
+        if not (heard_at_ms := max(answers)):
+            return ["router: waiting for the first answer of the broker"]
+        silent_seconds = time.time() - heard_at_ms / 1000
+        if silent_seconds <= SILENCE_SECONDS_MAX:
+            return []
+        return [f"router: neither fetched nor written for {silent_seconds:.0f} s"]
+
     async def run(self) -> None:
         """Raises WorkerError if only a person can help."""
+        speak_as("router")
         pauses = Pauses()
         while not self._stopping.is_set():
             pauses.born()
@@ -110,7 +135,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # noqa: ARG002
         """Start with empty buffers."""
         self._merge = _new_merge()
-        self._new_assignment = True
+        self._new_assignment = self._joined = True
 
     async def _live(self) -> None:
         producer = idempotent_producer(self._settings)
@@ -131,7 +156,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._work(consumer, producer, routing, following)
             await close_producer(producer)
         finally:
-            self._consumer = None
+            self._consumer, self._joined = None, False
             self._progress = Progress()
             await close_consumer(consumer)
             await abandon_producer(producer)

@@ -16,10 +16,12 @@ from journey_stream.journey.model import Model
 from journey_stream.worker.broker_errors import BrokerError
 from journey_stream.worker.config import Settings
 from journey_stream.worker.config_file import ConfigError, load_settings
+from journey_stream.worker.endpoint import Endpoint, serve
 from journey_stream.worker.erasure_key import erasure_key_of
 from journey_stream.worker.errors import WorkerError
+from journey_stream.worker.health import Health
 from journey_stream.worker.logs import configure_logs
-from journey_stream.worker.metrics import Metrics, serve_metrics
+from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.pseudonym_key import pseudonyms_of
 from journey_stream.worker.router import Router
 from journey_stream.worker.tasks import Tasks
@@ -46,7 +48,7 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     erasure_key = erasure_key_of(settings)
     metrics = Metrics()
     metrics.uses(model, scorer)
-    endpoint = serve_metrics(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
+    metrics.log_partitions.set(settings.partitions)
     gc.set_threshold(*GC_THRESHOLDS)
     gc.freeze()
     parts: list[Router | Tasks] = []
@@ -54,6 +56,10 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
         parts.append(Router(settings, metrics, policy))
     if role in {"all", "tasks"}:
         parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits, scorer, erasure_key)))
+    endpoint: Endpoint | None = None
+    if settings.metrics_port:
+        health = Health(asyncio.get_running_loop(), parts)
+        endpoint = serve(metrics, health, settings.metrics_host, settings.metrics_port)
     try:
         await _until_signalled(parts)
     finally:

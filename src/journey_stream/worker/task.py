@@ -26,7 +26,9 @@ from journey_stream.worker.clients import close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Hanging, Uncertain, WorkerError, not_permitted
 from journey_stream.worker.fencing import TaskProducer
+from journey_stream.worker.health import SILENCE_SECONDS_MAX
 from journey_stream.worker.lives import Pauses, live_until, settle
+from journey_stream.worker.logs import speak_as
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Outbox
 from journey_stream.worker.restore import restore
@@ -88,12 +90,14 @@ class Task:
         """The next offset as far as it is committed; None until then."""
         self.state = State.WAITING
         self._settings = settings
-        self._report = TaskReport(metrics, settings.topics, partition)
+        self._report = TaskReport(metrics, settings.topics, partition, ticks=settings.ticks)
         self._make_engine = make_engine
         self._group = group
         self._log_tp = TopicPartition(settings.topics.log, partition)
         self._changelog_tp = TopicPartition(settings.topics.state, partition)
         self._applied_at = 0
+        self._heard_at_ms = 0
+        """When the broker last answered a fetch of this life."""
         self._fetched_to = 0
         """The offset behind the last fetch, which may be further than behind its last record."""
         self._stopping = asyncio.Event()
@@ -105,6 +109,7 @@ class Task:
 
     async def run(self) -> None:
         """Live until `stop`. Raises WorkerError if only a person can help."""
+        speak_as("task", self.partition)
         pauses = Pauses()
         while not self._stopping.is_set():
             pauses.born()
@@ -125,8 +130,25 @@ class Task:
                 await self._wait_for_the_group(pauses.died())
         self.state = State.STOPPED
 
+    def unready(self) -> str | None:
+        """Why it is not doing its work; None if it is.
+
+        What it computes it commits before it fetches again, so a commit that hangs is a silence too.
+        """
+        if self.state is not State.RUNNING:
+            return self.state.value
+        if not self._heard_at_ms:
+            return "waiting for the first answer of the broker"
+        silent_seconds = (now_ms() - self._heard_at_ms) / 1000
+        return (
+            f"neither fetched nor committed for {silent_seconds:.0f} s"
+            if silent_seconds > SILENCE_SECONDS_MAX
+            else None
+        )
+
     async def _live(self) -> None:
         self.state = State.RESTORING
+        self._heard_at_ms = 0
         producer = TaskProducer(self._settings, self.partition)
         consumer: AIOKafkaConsumer | None = None
         try:
@@ -255,6 +277,7 @@ class Task:
         """The records of the next fetch, to be unpacked one by one."""
         found = await consumer.getmany(self._log_tp, timeout_ms=ticking.poll_ms(processor))
         self._fetched_to = await consumer.position(self._log_tp)
+        self._heard_at_ms = consumer.last_poll_timestamp(self._log_tp) or 0
         return chain.from_iterable(found.get(self._log_tp, ()))
 
     async def _compute(self, processor: Processor, fetched: Iterator[DefaultRecord]) -> Batch | None:

@@ -1,5 +1,6 @@
 """What one task tells the metrics."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -13,13 +14,16 @@ from journey_stream.worker.ticking import now_ms
 
 
 class TaskReport:
-    """The metrics of the task of one log partition."""
+    """The metrics of the task of one log partition. Without `ticks` its timers wait for input, and none is due."""
 
-    def __init__(self, metrics: Metrics, topics: TopicNames, partition: int) -> None:
+    def __init__(self, metrics: Metrics, topics: TopicNames, partition: int, *, ticks: bool = True) -> None:
         self._metrics = metrics
         self._topics = topics
         self._partition = partition
         self._label = str(partition)
+        self._ticks = ticks
+        self._lag_seconds = 0.0
+        self._lag_known_at_ms: int | None = None
 
     def restored(self, records: int, seconds: float) -> None:
         self._metrics.restore_seconds.observe(seconds)
@@ -35,7 +39,10 @@ class TaskReport:
         metrics.transaction_seconds.observe(seconds)
         metrics.commits.inc()
         metrics.count_in(topics.log, batch.records_by_kind)
-        retracted = sum(1 for caused in batch.changes if caused.change.kind == "retracted")
+        stages = Counter((caused.change.to_stage, caused.change.kind) for caused in batch.changes)
+        for (stage, kind), count in stages.items():
+            metrics.stage_changes.labels(stage, kind).inc(count)
+        retracted = sum(count for (_, kind), count in stages.items() if kind == "retracted")
         metrics.corrections.inc(retracted)
         metrics.count_out(topics.stage_changes, {"entered": len(batch.changes) - retracted, "retracted": retracted})
         self._risks(batch)
@@ -75,13 +82,22 @@ class TaskReport:
         self._metrics.restarts.labels("task").inc()
 
     def progress(self, engine: Partition, behind: int, applied_at: int | None) -> None:
-        """`behind` records are left; the last one applied just now arrived at `applied_at` (ms), None if none was."""
+        """`behind` records are left; the last one applied just now arrived at `applied_at` (ms), None if none was.
+
+        Where records wait and none can be applied, as behind a transaction that does not end, the lag grows with time.
+        """
+        now = now_ms()
+        if not behind:
+            self._lag_seconds, self._lag_known_at_ms = 0.0, now
+        elif applied_at is not None or self._lag_known_at_ms is None:
+            self._lag_seconds = 0.0 if applied_at is None else (now - applied_at) / 1000
+            self._lag_known_at_ms = now
+        waiting_seconds = (now - self._lag_known_at_ms) / 1000
+        self._metrics.lag(self._topics.log, self._partition, behind, self._lag_seconds + waiting_seconds)
+        timer = engine.next_timer() if self._ticks else None
+        self._metrics.next_timer.labels(self._label).set(math.inf if timer is None else timer / 1000)
         if applied_at is not None:
-            seconds = (now_ms() - applied_at) / 1000 if behind else 0.0
-            self._metrics.lag(self._topics.log, self._partition, behind, seconds)
             self.state(engine)
-        elif not behind:
-            self._metrics.lag(self._topics.log, self._partition, 0, 0.0)
 
     def state(self, engine: Partition) -> None:
         self._metrics.profiles.labels(self._label).set(engine.profiles)

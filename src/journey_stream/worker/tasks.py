@@ -42,6 +42,7 @@ class Tasks(ConsumerRebalanceListener):  # type: ignore[misc]
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._group: AIOKafkaConsumer | None = None
+        self._joined = False
         self._ticker: AIOKafkaProducer | None = None
         self._ticker_lock = asyncio.Lock()
 
@@ -49,6 +50,17 @@ class Tasks(ConsumerRebalanceListener):  # type: ignore[misc]
         """Finish and commit all batches at hand, leave the group, end `run`."""
         self._stopping.set()
         self._changed.set()
+
+    def unready(self) -> list[str]:
+        """Why the tasks that the group gives to this worker are not all at work; to be given none is not against it."""
+        if self._stopping.is_set():
+            return ["tasks: stopping"]
+        reasons = [] if self._joined else [f"tasks: not in the group {self._settings.tasks_group}"]
+        for partition in sorted(self._wanted):
+            reason = self._running[partition][0].unready() if partition in self._running else "not begun"
+            if reason is not None:
+                reasons.append(f"task {partition}: {reason}")
+        return reasons
 
     async def run(self) -> None:
         """Raises WorkerError if only a person can help."""
@@ -78,6 +90,7 @@ class Tasks(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._group is not None and partitions:
             self._group.pause(*partitions)
         self._wanted = {partition.partition for partition in partitions}
+        self._joined = True
         self._changed.set()
 
     async def _be_member(self) -> None:
@@ -97,6 +110,7 @@ class Tasks(ConsumerRebalanceListener):  # type: ignore[misc]
             except PERMISSION_ERRORS as error:
                 raise not_permitted(error, self._settings) from error
             except (KafkaError, TimeoutError, OSError) as error:
+                self._joined = False
                 _log.warning("the group %s: joining again: %s", self._settings.tasks_group, error)
                 await close_consumer(group)
                 await asyncio.sleep(RETRY_SECONDS)

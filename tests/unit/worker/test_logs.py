@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
 import pytest
 
-from journey_stream.worker.logs import JsonFormatter, NoRepeats
+from journey_stream.worker.logs import JsonFormatter, NoRepeats, speak_as
 
 
 def record(name: str, message: str = "no broker", line: int = 1) -> logging.LogRecord:
@@ -29,6 +30,21 @@ def test_a_line_of_json_holds_the_message_and_the_traceback() -> None:
 
     assert ("it failed: ü", "error") == (fields["message"], fields["level"])
     assert "ValueError: bad" in fields["exception"]
+
+
+async def test_a_line_of_json_tells_which_part_of_the_worker_speaks_even_through_a_library() -> None:
+    async def said(role: str, partition: int | None) -> dict[str, object]:
+        speak_as(role, partition)  # type: ignore[arg-type]
+        return await asyncio.create_task(in_a_library())
+
+    async def in_a_library() -> dict[str, object]:
+        await asyncio.sleep(0)
+        fields: dict[str, object] = json.loads(JsonFormatter().format(record("aiokafka.client")))
+        return {name: fields[name] for name in ("role", "partition") if name in fields}
+
+    found = await asyncio.gather(said("task", 3), said("router", None), asyncio.create_task(in_a_library()))
+
+    assert [{"role": "task", "partition": 3}, {"role": "router"}, {}] == found
 
 
 @pytest.mark.parametrize("style", ["text", "json"])

@@ -1,25 +1,26 @@
 from __future__ import annotations
 
+import math
 import re
-import socket
-import urllib.request
 
 import pytest
 
+from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import IdentityChanged
 from journey_stream.events.log import Attach
 from journey_stream.journey.load import preset
-from journey_stream.worker.batch import Batch, CausedIdentity, Forwarded
+from journey_stream.worker import task_report
+from journey_stream.worker.batch import Batch, CausedIdentity, Forwarded, Processor
 from journey_stream.worker.config import Settings
-from journey_stream.worker.errors import WorkerError
-from journey_stream.worker.metrics import Metrics, serve_metrics
+from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Outbox
 from journey_stream.worker.task_report import TaskReport
+from tests.integration.journeys import model
 from tests.support.risks import nervous_scorer
 from tests.unit.worker.records import T0, logged, touchpoint
 
 # Prometheus: base units, and a counter ends in _total (which the client adds).
-UNITS = ("seconds", "bytes", "records", "profiles", "tasks", "partition")
+UNITS = ("seconds", "bytes", "records", "profiles", "tasks", "partition", "partitions", "ready")
 
 
 def test_every_metric_has_our_prefix_a_help_text_and_base_units() -> None:
@@ -42,6 +43,19 @@ def test_no_label_can_hold_a_customer() -> None:
     labels = {label for family in metrics.registry.collect() for sample in family.samples for label in sample.labels}
 
     assert labels <= {"topic", "kind", "stage", "reason", "role", "cause", "state", "partition", "le"}
+
+
+def test_what_has_not_happened_yet_is_reported_as_0() -> None:
+    metrics = Metrics()
+
+    metrics.expect(["touchpoints.web"])
+    metrics.uses(preset("six-stages"), None)
+
+    value = metrics.registry.get_sample_value
+    assert 0.0 == value("journey_records_in_total", {"topic": "touchpoints.web", "kind": "admitted"})
+    assert 0.0 == value("journey_stage_changes_total", {"to_stage": "advocacy", "kind": "entered"})
+    assert 0.0 == value("journey_dead_letters_total", {"stage": "task", "reason": "unreadable_log_record"})
+    assert 0.0 == value("journey_transaction_aborts_total", {"cause": "uncertain"})
 
 
 def test_the_models_in_use_are_named() -> None:
@@ -85,35 +99,6 @@ def test_what_is_ahead_of_the_clock_has_no_negative_lag() -> None:
     )  # fmt: skip
 
 
-def test_the_endpoint_answers_a_scrape() -> None:
-    metrics = Metrics()
-    metrics.corrections.inc(3)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    endpoint = serve_metrics(metrics, "127.0.0.1", port)
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
-    finally:
-        endpoint.shutdown()
-        endpoint.server_close()
-
-    assert "journey_corrections_total 3.0" in text
-    assert "python_info" in text
-
-
-def test_a_port_that_is_taken_is_a_matter_for_a_person() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-
-        with pytest.raises(WorkerError, match=f"127.0.0.1:{port}: it is taken. Set metrics_port"):
-            serve_metrics(Metrics(), "127.0.0.1", port)
-
-
 def test_what_a_task_writes_about_identity_is_counted_by_kind() -> None:
     record = logged(touchpoint())
     said = [Attach(profile_id="c2", at=T0, child="c1"), Attach(profile_id="c3", at=T0, child="c1")]
@@ -130,3 +115,78 @@ def test_what_a_task_writes_about_identity_is_counted_by_kind() -> None:
     assert 1 == value("journey_records_out_total", {"topic": "journey.state", "kind": "state"})
     assert 2 == value("journey_records_in_total", {"topic": "journey.log", "kind": "link"})
     assert 5 == value("journey_shared_touchpoints_total")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The time of day in ms, moved by hand."""
+    now = [T0]
+    monkeypatch.setattr(task_report, "now_ms", lambda: now[0])
+    return now
+
+
+class Engine:
+    """As much of a partition as a report of progress looks at; `timer` in ms."""
+
+    profiles, state_bytes, to_rescore = 3, 700, 0
+
+    def __init__(self, timer: int | None = None) -> None:
+        self.timer = timer
+
+    def next_timer(self) -> int | None:
+        return self.timer
+
+
+def lag(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value(
+        "journey_consumer_lag_seconds", {"topic": "journey.log", "partition": "1"}
+    )  # fmt: skip
+
+
+def test_the_lag_grows_while_records_wait_and_none_can_be_applied(clock: list[int]) -> None:
+    metrics = Metrics()
+    report = TaskReport(metrics, Settings().topics, 1)
+
+    report.progress(Engine(), 5, T0 - 2_000)  # type: ignore[arg-type]
+    applied = lag(metrics)
+    clock[0] += 30_000
+    report.progress(Engine(), 5, None)  # type: ignore[arg-type]
+    waiting = lag(metrics)
+    report.progress(Engine(), 0, None)  # type: ignore[arg-type]
+
+    assert (2.0, 32.0, 0.0) == (applied, waiting, lag(metrics))
+
+
+def test_a_backlog_after_silence_is_as_old_as_the_silence_ago(clock: list[int]) -> None:
+    metrics = Metrics()
+    report = TaskReport(metrics, Settings().topics, 1)
+
+    report.progress(Engine(), 0, None)  # type: ignore[arg-type]
+    clock[0] += 4_000
+    report.progress(Engine(), 7, None)  # type: ignore[arg-type]
+
+    assert 4.0 == lag(metrics)
+
+
+@pytest.mark.parametrize(
+    ("timer", "ticks", "expected"), [(T0 + 500, True, (T0 + 500) / 1000), (None, True, math.inf), (T0, False, math.inf)]
+)
+def test_the_next_timer_is_told_where_ticks_keep_to_it(timer: int | None, ticks: bool, expected: float) -> None:
+    metrics = Metrics()
+
+    TaskReport(metrics, Settings().topics, 1, ticks=ticks).progress(Engine(timer), 0, None)  # type: ignore[arg-type]
+
+    assert expected == metrics.registry.get_sample_value("journey_next_timer_timestamp_seconds", {"partition": "1"})
+
+
+def test_stage_changes_are_counted_by_the_stage_entered() -> None:
+    record = logged(touchpoint())
+    settings, metrics = Settings(partitions=4), Metrics()
+    batch = Processor(Partition(model()), settings.topics.log, 1).process([record])
+
+    TaskReport(metrics, settings.topics, 1).committed(batch, Outbox(settings, 1).messages(batch), 0.1)
+
+    [change] = batch.changes
+    assert 1 == metrics.registry.get_sample_value(
+        "journey_stage_changes_total", {"to_stage": change.change.to_stage, "kind": "entered"}
+    )
