@@ -135,3 +135,25 @@ async def until_written(settings: Settings, topic: str, seconds_max: float = 60.
                 return
             await asyncio.sleep(0.005)
     raise AssertionError(f"nothing was written to {topic} within {seconds_max:.0f} s")
+
+
+async def behind(settings: Settings) -> int:
+    """Records that the router or the tasks have not reported as done.
+
+    Tasks write to the log, too, before they report: so its ends are asked for when all reports are in.
+    """
+    done: dict[TopicPartition, int] = {}
+    for group, topics in (
+        (settings.router_group, settings.inputs),
+        (settings.tasks_group, (settings.topics.log,)),
+    ):
+        async with AIOKafkaConsumer(
+            bootstrap_servers=settings.bootstrap_servers[0], group_id=group, enable_auto_commit=False
+        ) as consumer:
+            for topic in topics:
+                count = len(await consumer._client._wait_on_metadata(topic))
+                for place in [TopicPartition(topic, number) for number in range(count)]:
+                    done[place] = await consumer.committed(place) or 0
+    async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0]) as consumer:
+        ends = await consumer.end_offsets(list(done))
+    return sum(ends[place] - reached for place, reached in done.items())

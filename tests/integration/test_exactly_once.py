@@ -28,6 +28,7 @@ from tests.integration.journeys import WITH_IDENTITY, Sent, model
 from tests.integration.people import customers_of, decided_on, touchpoints
 from tests.integration.reading import (
     aborted_records,
+    behind,
     published,
     published_identities,
     published_risks,
@@ -159,31 +160,9 @@ async def _until_output(settings: Settings) -> None:
 
 async def _until_all_is_processed(settings: Settings, seconds_max: float, cluster: Cluster) -> None:
     deadline = until(seconds_max)
-    while behind := await _behind(settings):
-        assert time.monotonic() < deadline, f"still {behind} records behind\n{cluster.logs()}"
+    while left := await behind(settings):
+        assert time.monotonic() < deadline, f"still {left} records behind\n{cluster.logs()}"
         await asyncio.sleep(0.5)
-
-
-async def _behind(settings: Settings) -> int:
-    """Records that the router or the tasks have not reported as done.
-
-    Tasks write to the log, too, before they report: so its ends are asked for when all reports are in.
-    """
-    done: dict[TopicPartition, int] = {}
-    for group, topics in (
-        (settings.router_group, settings.inputs),
-        (settings.tasks_group, (settings.topics.log,)),
-    ):
-        async with AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers[0], group_id=group, enable_auto_commit=False
-        ) as consumer:
-            for topic in topics:
-                count = len(await consumer._client._wait_on_metadata(topic))
-                for place in [TopicPartition(topic, number) for number in range(count)]:
-                    done[place] = await consumer.committed(place) or 0
-    async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0]) as consumer:
-        ends = await consumer.end_offsets(list(done))
-    return sum(ends[place] - reached for place, reached in done.items())
 
 
 async def _check_state(settings: Settings) -> tuple[list[int], list[str]]:

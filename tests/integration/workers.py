@@ -72,10 +72,14 @@ class Worker:
         slow_restore: bool = False,
         debug: bool = False,
         module: Sequence[str] = (),
+        command: Sequence[str] = (),
     ) -> None:
-        """`module` is one of tests.integration to run in place of the worker, with what follows its CONFIG."""
+        """`module` is one of tests.integration to run in place of the worker, with what follows its CONFIG.
+
+        `command` is a module and its arguments, to run in place of all that.
+        """
         self.log = config.with_name(f"{name}.log")
-        command = ["journey_stream.cli.main", "worker", "--config", str(config), "--role", role]
+        command = list(command) or ["journey_stream.cli.main", "worker", "--config", str(config), "--role", role]
         if debug:
             command.insert(1, "--debug")
         if slow_restore:

@@ -5,17 +5,17 @@ these buckets are read.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from journey_stream.serve.queries.facts_tables import BUCKETS, NO_STAY
-from journey_stream.serve.queries.reading import Move, Reading
+from journey_stream.serve.queries.reading import MOVE_OF_CODE, Reading
 
 Group = str | tuple[str, str]
 """A stage left, or a stage left and the stage entered."""
 
 Histogram = Counter[int]
-"""How often each value occurs."""
+"""How many lengths of stay lie in each bucket."""
 
 
 class Stay(NamedTuple):
@@ -33,22 +33,26 @@ class Stays(NamedTuple):
     by_flow: dict[tuple[str, str], Stay]
 
 
+class Place(NamedTuple):
+    """Where a value lies: the `rank`-th (from 0) of those of the group in the bucket."""
+
+    group: Group
+    bucket: int
+    rank: int
+
+
 def stays(reading: Reading) -> Stays:
     """The median is the mean of the middle two, the 90th percentile the nearest rank; both are exact."""
-    groups = {move: _groups(sort) for move, sort in reading.sorts.items()}
-    buckets: defaultdict[Group, Histogram] = defaultdict(Counter)
-    for code, number in reading.codes.items():
-        move, bucket = divmod(code, BUCKETS)
-        if bucket != NO_STAY:
-            for group in groups[move]:
-                buckets[group][bucket] += number
-    places = {group: [at_rank(histogram, rank) for rank in _ranks(histogram)] for group, histogram in buckets.items()}
-    wanted = {(group, bucket) for group, found in places.items() for bucket, _ in found}
-    values = _values(reading, groups, wanted)
+    histograms = _histograms(reading)
+    places = {
+        group: [place_of(group, histogram, rank) for rank in ranks(histogram.total())]
+        for group, histogram in histograms.items()
+    }
+    values_ms = _values_ms(reading, {place for found in places.values() for place in found})
     result = Stays({}, {})
     for group, found in places.items():
-        lower_ms, upper_ms, long_ms = (at_rank(values[group, bucket], rank)[0] for bucket, rank in found)
-        stay = Stay(buckets[group].total(), (lower_ms + upper_ms) / 2 / 1000, long_ms / 1000)
+        lower_ms, upper_ms, long_ms = (values_ms[place] for place in found)
+        stay = Stay(histograms[group].total(), (lower_ms + upper_ms) / 2 / 1000, long_ms / 1000)
         if isinstance(group, str):
             result.by_stage[group] = stay
         else:
@@ -56,44 +60,54 @@ def stays(reading: Reading) -> Stays:
     return result
 
 
-def at_rank(histogram: Histogram, rank: int) -> tuple[int, int]:
-    """The value at a rank (from 0), and the rank among those that are equal to it."""
-    for value in sorted(histogram):
-        if rank < histogram[value]:
-            return value, rank
-        rank -= histogram[value]
-    raise IndexError(rank)
-
-
-def _ranks(histogram: Histogram) -> tuple[int, int, int]:
-    """The middle two, and the nearest rank of the 90th percentile."""
-    number = histogram.total()
+def ranks(number: int) -> tuple[int, int, int]:
+    """Of so many values, the ranks (from 0) of the middle two and of the 90th percentile, which is at ceil(0.9 n)."""
     return (number - 1) // 2, number // 2, (9 * number + 9) // 10 - 1
 
 
-def _groups(move: Move) -> tuple[Group, ...]:
-    """Where its lengths of stay count."""
-    if move.retracted or move.from_stage is None:
-        return ()
-    return move.from_stage, (move.from_stage, move.to_stage)
+def place_of(group: Group, histogram: Histogram, rank: int) -> Place:
+    """Where the value at a rank (from 0) of all values of the group lies."""
+    for bucket in sorted(histogram):
+        if rank < histogram[bucket]:
+            return Place(group, bucket, rank)
+        rank -= histogram[bucket]
+    raise IndexError(rank)
 
 
-def _values(
-    reading: Reading, groups: Mapping[int, tuple[Group, ...]], wanted: set[tuple[Group, int]]
-) -> dict[tuple[Group, int], Histogram]:
-    """The lengths of stay (ms) in these buckets of these groups."""
-    belongs: dict[int, list[tuple[Group, int]]] = {}
-    for move, own in groups.items():
-        for group, bucket in wanted:
-            if group in own:
-                belongs.setdefault(move * BUCKETS + bucket, []).append((group, bucket))
-    codes = sorted(belongs.keys() & reading.codes.keys())
-    values: defaultdict[tuple[Group, int], Histogram] = defaultdict(Counter)
-    if codes:
-        for code, stayed_ms, number in reading.rows(
-            f"SELECT h.code, h.stayed_ms, count(*) FROM facts.changes h "
-            f"WHERE h.code IN ({', '.join(map(str, codes))}) AND {reading.of_changes()} GROUP BY h.code, h.stayed_ms"
-        ):
-            for place in belongs[code]:
-                values[place][stayed_ms] += number
-    return values
+def _histograms(reading: Reading) -> Mapping[Group, Histogram]:
+    histograms: defaultdict[Group, Histogram] = defaultdict(Counter)
+    for from_stage, to_stage, bucket, number in reading.rows(
+        f"SELECT v.from_stage, v.to_stage, c.code % {BUCKETS}, sum(c.number) "
+        f"FROM {reading.counts} c JOIN facts.moves v ON v.move = {MOVE_OF_CODE} "
+        f"WHERE NOT v.retracted AND v.from_stage IS NOT NULL AND c.code % {BUCKETS} <> {NO_STAY} GROUP BY 1, 2, 3"
+    ):
+        for group in (from_stage, (from_stage, to_stage)):
+            histograms[group][bucket] += int(number)
+    return histograms
+
+
+def _values_ms(reading: Reading, places: Iterable[Place]) -> dict[Place, int]:
+    """The lengths of stay at these places."""
+    by_number = dict(enumerate(sorted(places, key=str)))
+    if not by_number:
+        return {}
+    codes = [
+        (number, move * BUCKETS + place.bucket)
+        for number, place in by_number.items()
+        for move, sort in reading.sorts.items()
+        if not sort.retracted and place.group in (sort.from_stage, (sort.from_stage, sort.to_stage))
+    ]
+    found = reading.rows(
+        f"WITH picked AS ("
+        f"SELECT h.code, h.stayed_ms, count(*) AS number FROM facts.changes h "
+        f"WHERE h.code IN ({', '.join(str(code) for code in sorted({code for _, code in codes}))}) "
+        f"AND {reading.of_changes()} GROUP BY h.code, h.stayed_ms"
+        f"), wanted(place, code) AS (VALUES {', '.join(f'({place}, {code})' for place, code in codes)}"
+        f"), ranked(place, place_rank) AS (VALUES {', '.join(f'({n}, {one.rank})' for n, one in by_number.items())}"
+        f"), upto AS ("
+        f"SELECT w.place, p.stayed_ms, sum(p.number) OVER (PARTITION BY w.place ORDER BY p.stayed_ms) AS number "
+        f"FROM picked p JOIN wanted w ON w.code = p.code"
+        f") SELECT r.place, min(u.stayed_ms) FROM upto u JOIN ranked r ON r.place = u.place "
+        f"WHERE u.number > r.place_rank GROUP BY r.place"
+    )
+    return {by_number[number]: stayed_ms for number, stayed_ms in found}

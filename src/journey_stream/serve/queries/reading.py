@@ -1,14 +1,16 @@
 """One question's look at the facts: a filter, one state of the database, and what several numbers have in common."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from journey_stream.serve.queries.connection import Connection, Dialect
 from journey_stream.serve.queries.facts_tables import BUCKETS
 from journey_stream.serve.queries.filters import Filter
+
+MOVE_OF_CODE: Final = f"CAST((c.code - c.code % {BUCKETS}) / {BUCKETS} AS INTEGER)"
+"""The move of a code, alike in databases that divide whole numbers to a whole number and in those that do not."""
 
 
 class Move(NamedTuple):
@@ -68,10 +70,13 @@ class Reading:
         return {move: Move(*rest) for move, *rest in found}
 
     @cached_property
-    def codes(self) -> dict[int, int]:
-        """Changes and retracted messages in the filter: how many there are of each code."""
-        found = self.rows(f"SELECT h.code, count(*) FROM facts.changes h WHERE {self.of_changes()} GROUP BY h.code")
-        return dict(found)
+    def counts(self) -> str:
+        """A temporary table (code, number) of the changes and retracted messages in the filter."""
+        self._connection.execute(
+            f"CREATE TEMPORARY TABLE counts AS "
+            f"SELECT h.code, count(*) AS number FROM facts.changes h WHERE {self.of_changes()} GROUP BY h.code"
+        )
+        return "counts"
 
     @cached_property
     def touchpoints(self) -> int:
@@ -91,10 +96,8 @@ class Reading:
     @cached_property
     def moves(self) -> list[tuple[Move, int]]:
         """Changes and retracted messages in the filter: how many there are of each sort."""
-        numbers: Counter[int] = Counter()
-        for code, number in self.codes.items():
-            numbers[code // BUCKETS] += number
-        return [(self.sorts[move], number) for move, number in numbers.items()]
+        found = self.rows(f"SELECT {MOVE_OF_CODE} AS move, sum(c.number) FROM {self.counts} c GROUP BY 1")
+        return [(self.sorts[move], int(number)) for move, number in found]
 
     @property
     def standing(self) -> Iterator[tuple[Move, int]]:
