@@ -42,7 +42,10 @@ def configure(directory: Path, bootstrap: str) -> Configured:
 
 
 class Part:
-    """`async with Part("worker", config) as worker:` that command runs until the block ends; its output is beside `config`."""
+    """`async with Part("worker", config) as worker:` that command runs until the block ends.
+
+    Its output is beside the configuration.
+    """
 
     def __init__(self, command: str, config: Path) -> None:
         self._command = command
