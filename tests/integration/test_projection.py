@@ -25,8 +25,8 @@ from tests.integration.truth import truth
 from tests.integration.workers import read_config, until, write_config
 from tests.support.kafka import Broker
 
-KILLS = 8
-TOUCHPOINTS = 8_000
+KILLS = 7
+TOUCHPOINTS = 5_000
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def test_kill_9_at_random_points_loses_and_doubles_nothing(config: Path, s
     sent = touchpoints(TOUCHPOINTS, dict.fromkeys(settings.sources, settings.partitions), seed)
 
     async with running(settings, identity=model(WITH_IDENTITY).identity):
-        feeder = Feeder(settings, sent, seconds=40.0)
+        feeder = Feeder(settings, sent, seconds=25.0)
         feeding = asyncio.create_task(feeder.run())
         for number in range(KILLS):
             with Service(config, f"serve-{number}") as service:
