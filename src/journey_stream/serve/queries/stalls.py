@@ -33,10 +33,16 @@ def _longer_than(reading: Reading, thresholds_seconds: dict[str, float]) -> dict
         return {}
     # Whoever entered before this instant has stayed for longer.
     before = {stage: now_ms - round(seconds * 1000) for stage, seconds in thresholds_seconds.items()}
-    cases = " OR ".join("(s.stage = ? AND c.since_ms < ?)" for _ in before)
-    found = reading.rows(
-        f"SELECT s.stage, count(*) FROM facts.customers c JOIN facts.states s ON s.state = c.state "
-        f"WHERE ({cases}) AND {reading.of_customers('c.no')} GROUP BY s.stage",
-        [value for pair in before.items() for value in pair],
+    states = reading.rows("SELECT state, stage FROM facts.states WHERE stage IS NOT NULL")
+    bounds = ", ".join(f"({state}, CAST({before[stage]} AS BIGINT))" for state, stage in states if stage in before)
+    found = (
+        reading.rows(
+            f"SELECT s.stage, sum(n.number) FROM ("
+            f"SELECT c.state, count(*) AS number FROM facts.customers c JOIN (VALUES {bounds}) b(state, before_ms) "
+            f"ON b.state = c.state WHERE c.since_ms < b.before_ms AND {reading.fits('c')} GROUP BY c.state"
+            f") n JOIN facts.states s ON s.state = n.state GROUP BY s.stage"
+        )
+        if bounds
+        else []
     )
-    return dict(found)
+    return {stage: int(number) for stage, number in found}
