@@ -292,6 +292,18 @@ def test_touchpoints_of_the_erased_are_left_out_whether_they_come_before_or_afte
     assert [AT + 1] == [row[1] for row in second.touchpoints]
 
 
+def test_links_to_the_erased_are_left_out_whether_they_come_before_or_after(gathered: Gathered) -> None:
+    change = IdentityChanged("i-1", "linked", "d1", 1, "c1", AT, "observed", "Seen.", ("e1",), None)
+    link = Record(b"d1", encode_identity_change(change))
+    later = Record(b"d1", encode_identity_change(change._replace(at=AT + 1)))
+    gathered.gathering.add(TOPICS.identity_changes, 2, [link, later])
+    first = gathered.take(TOPICS.erasures, erasure("c1", (0, AT)))
+
+    second = gathered.take(TOPICS.identity_changes, link, later)
+
+    assert [1, 1] == [len(first.identity_messages), len(second.identity_messages)]
+
+
 def test_erasures_by_another_key_are_an_error(gathered: Gathered) -> None:
     with pytest.raises(WorkerError, match="another key"):
         gathered.take(TOPICS.erasures, erasure("c1", (AT, AT), fingerprint="0" * 16))
