@@ -12,7 +12,8 @@ TABLES: Final = {
     "progress": "version BIGINT NOT NULL, now_ms BIGINT, newest_ms BIGINT, dead_letters BIGINT NOT NULL",
     # Every customer with a view.
     "customers": (
-        "no INTEGER NOT NULL, profile_id VARCHAR NOT NULL, state INTEGER NOT NULL, since_ms BIGINT, marks BIGINT NOT NULL"
+        "no INTEGER NOT NULL, profile_id VARCHAR NOT NULL, state INTEGER NOT NULL, since_ms BIGINT, "
+        "marks BIGINT NOT NULL"
     ),
     "states": "state INTEGER NOT NULL, stage VARCHAR, band VARCHAR, segment VARCHAR",
     # Standing changes and retracted messages of these customers; `code` is move * BUCKETS + bucket.

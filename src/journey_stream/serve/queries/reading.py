@@ -43,6 +43,8 @@ class Reading:
         self._connection = connection
         self.filter = chosen
         self._conditions: list[str] = []
+        self.customers = "facts.customers c WHERE TRUE"
+        """What stands after FROM to read state and since_ms of the customers `c` in the filter."""
         named = {"channel": chosen.channel, "campaign": chosen.campaign, "segment": chosen.segment}
         bits = [self._bit(kind, name) for kind, name in named.items() if name is not None]
         mask = sum(1 << bit for bit in bits if bit is not None)
@@ -54,6 +56,9 @@ class Reading:
         if is_vague or None in bits:
             self._choose()
             self._conditions.append("{0}.no IN (SELECT no FROM chosen)")
+            self.customers = "chosen c WHERE TRUE"
+        elif mask:
+            self.customers = f"facts.customers c WHERE {self.fits('c')}"
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
         """The answer to any other query, in the same state of the database."""
@@ -128,7 +133,7 @@ class Reading:
         """Customers in the filter, by where they are now."""
         found = self.rows(
             f"SELECT s.stage, s.band, s.segment, n.number FROM ("
-            f"SELECT c.state, count(*) AS number FROM facts.customers c WHERE {self.fits('c')} "
+            f"SELECT c.state, count(*) AS number FROM {self.customers} "
             f"GROUP BY c.state) n JOIN facts.states s ON s.state = n.state"
         )
         return [StateCount(*row) for row in found]
@@ -150,8 +155,11 @@ class Reading:
                 f"c.no IN (SELECT t.no FROM facts.touches t WHERE {condition} AND {self.in_range('t.at_ms')})"
             )
             parameters += values
-        query = f"CREATE TEMPORARY TABLE chosen AS SELECT c.no FROM facts.customers c WHERE {' AND '.join(conditions)}"
-        self._connection.execute(query, parameters)
+        self._connection.execute(
+            f"CREATE TEMPORARY TABLE chosen AS SELECT c.no, c.state, c.since_ms FROM facts.customers c "
+            f"WHERE {' AND '.join(conditions)}",
+            parameters,
+        )
 
 
 def codes_of_moves(moves: Sequence[int]) -> str:

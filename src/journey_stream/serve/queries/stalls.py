@@ -35,14 +35,13 @@ def _longer_than(reading: Reading, thresholds_seconds: dict[str, float]) -> dict
     before = {stage: now_ms - round(seconds * 1000) for stage, seconds in thresholds_seconds.items()}
     states = reading.rows("SELECT state, stage FROM facts.states WHERE stage IS NOT NULL")
     bounds = ", ".join(f"({state}, CAST({before[stage]} AS BIGINT))" for state, stage in states if stage in before)
-    found = (
-        reading.rows(
-            f"SELECT s.stage, sum(n.number) FROM ("
-            f"SELECT c.state, count(*) AS number FROM facts.customers c JOIN (VALUES {bounds}) b(state, before_ms) "
-            f"ON b.state = c.state WHERE c.since_ms < b.before_ms AND {reading.fits('c')} GROUP BY c.state"
-            f") n JOIN facts.states s ON s.state = n.state GROUP BY s.stage"
-        )
-        if bounds
-        else []
+    if not bounds:
+        return {}
+    found = reading.rows(
+        f"SELECT s.stage, sum(n.number) FROM ("
+        f"SELECT c.state, count(*) AS number FROM (SELECT c.state, c.since_ms FROM {reading.customers}) c "
+        f"JOIN (VALUES {bounds}) b(state, before_ms) ON b.state = c.state "
+        f"WHERE c.since_ms < b.before_ms GROUP BY c.state"
+        f") n JOIN facts.states s ON s.state = n.state GROUP BY s.stage"
     )
     return {stage: int(number) for stage, number in found}
