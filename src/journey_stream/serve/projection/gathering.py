@@ -1,11 +1,13 @@
 """Gathers records of the topics into a batch for the store."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from journey_stream.events.erasures import Erasures, covers, decode_erasure
+from journey_stream.events.times import to_ms
 from journey_stream.serve.projection import messages
 from journey_stream.serve.projection.log_records import named_in, read_log_record
 from journey_stream.serve.store.batch import Batch, Row
@@ -87,6 +89,8 @@ class Gathering:
             # Some may have come before their erasure.
             batch.touchpoints = [row for row in batch.touchpoints if not self._is_erased(row[3], row[1])]
             batch.passes = [row for row in batch.passes if not self._is_erased(row[0], row[3])]
+        if len(self._erasures):
+            batch.identity_messages = [row for row in batch.identity_messages if not self._names_the_erased(row)]
         if self._views:
             # The last view wins, and whatever was there before goes with it.
             batch.gone["profiles"] = set(self._views)
@@ -96,6 +100,11 @@ class Gathering:
 
     def _is_erased(self, profile_id: str, at: int) -> bool:
         return covers(self._erasures.of(profile_id), at)
+
+    def _names_the_erased(self, row: Row) -> bool:
+        """Whether a row of identity_messages is about a link to somebody who is erased."""
+        parent, at = row[4], to_ms(datetime.fromisoformat(row[5]))
+        return parent is not None and self._is_erased(parent, at)
 
     def _log(self, partition: int, records: Iterable[Record]) -> int:
         touchpoints, passes, latest, count = self._batch.touchpoints, self._batch.passes, self._erasures.latest, 0

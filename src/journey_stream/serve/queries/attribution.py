@@ -44,8 +44,7 @@ def _paths(reading: Reading, goal: str, by: str, look_back_ms: int) -> Iterator[
     moves = [move for move, sort in reading.sorts.items() if sort.to_stage == goal and not sort.retracted]
     conversions: defaultdict[int, list[int]] = defaultdict(list)
     for no, at in reading.rows(
-        "SELECT h.no, h.at_ms FROM facts.changes h "
-        f"WHERE {codes_of_moves(moves)} AND {ends} AND {reading.of_customers('h.no')}"
+        f"SELECT h.no, h.at_ms FROM facts.changes h WHERE {codes_of_moves(moves)} AND {ends} AND {reading.fits('h')}"
     ):
         conversions[no].append(at)
     touched = reading.rows(

@@ -54,7 +54,7 @@ class Facts:
             connection.execute(f"CREATE TABLE facts.{table} ({columns})")
         connection.execute("CREATE TEMPORARY TABLE known (no INTEGER, profile_id VARCHAR)")
         self._read_news(connection, "")
-        (customers,) = connection.execute("SELECT count(*) FROM facts.customers").fetchone()
+        (customers,) = connection.execute("SELECT count(*) FROM filled").fetchone()
         self._bounds = _bounds([stayed_ms for (stayed_ms,) in connection.execute(sample(customers)).fetchall()])
         self._keep_news(connection, "")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from journey_stream.serve.queries.connection import Dialect
-from journey_stream.serve.queries.facts_tables import BUCKETS, NO_STAY
+from journey_stream.serve.queries.facts_tables import BITS, BUCKETS, NO_STAY
 
 SAMPLE_CUSTOMERS: Final = 5_000
 
@@ -31,15 +31,14 @@ _SAME_STATE = (
     "AND s.segment IS NOT DISTINCT FROM {0}.segment"
 )
 
-_KNOWN_CUSTOMERS = """
-INSERT INTO facts.customers
-SELECT k.no, p.profile_id, s.state, p.entered_at
+_FILLED = """
+CREATE TEMPORARY TABLE filled AS
+SELECT k.no, p.profile_id, s.state, s.segment, p.entered_at AS since_ms
 FROM profiles p JOIN known k ON k.profile_id = p.profile_id JOIN facts.states s ON {same_state}
-"""
-_NEW_CUSTOMERS = """
-INSERT INTO facts.customers
-SELECT (SELECT COALESCE(max(no), 0) FROM facts.customers) + row_number() OVER (ORDER BY p.profile_id),
-  p.profile_id, s.state, p.entered_at
+UNION ALL
+SELECT (SELECT COALESCE(max(no), 0) FROM (SELECT no FROM facts.customers UNION ALL SELECT no FROM known) taken)
+    + row_number() OVER (ORDER BY p.profile_id),
+  p.profile_id, s.state, s.segment, p.entered_at
 FROM profiles p JOIN facts.states s ON {same_state}
 WHERE p.profile_id NOT IN (SELECT profile_id FROM known) {of_dirty}
 """
@@ -50,7 +49,7 @@ CREATE TEMPORARY TABLE news AS
 WITH messages AS (
   SELECT c.no, m.profile_id, m.revision, m.standing, m.from_stage, m.to_stage, m.silent_since IS NOT NULL AS silent,
     m.entered_at, m.seconds_in_previous, m.evidence
-  FROM stage_messages m JOIN facts.customers c ON c.profile_id = m.profile_id
+  FROM stage_messages m JOIN filled c ON c.profile_id = m.profile_id
   WHERE (m.standing OR m.kind = 'retracted') {of_dirty}
 ), evidence AS (
   SELECT profile_id, revision, {elements} AS event_id FROM messages WHERE standing
@@ -80,8 +79,9 @@ WHERE NOT EXISTS (SELECT 1 FROM facts.moves v WHERE {_SAME_MOVE})
 # Together by customer, so that a look at some customers passes over the others.
 _CHANGES = f"""
 INSERT INTO facts.changes
-SELECT n.no, v.move * {BUCKETS} + CASE WHEN n.stayed_ms IS NULL THEN {NO_STAY} ELSE {{bucket}} END, n.at_ms, n.stayed_ms
-FROM news n JOIN facts.moves v ON {_SAME_MOVE} ORDER BY n.no, n.at_ms
+SELECT n.no, v.move * {BUCKETS} + CASE WHEN n.stayed_ms IS NULL THEN {NO_STAY} ELSE {{bucket}} END, n.at_ms,
+  n.stayed_ms, m.marks
+FROM news n JOIN facts.moves v ON {_SAME_MOVE} JOIN marked m ON m.no = n.no ORDER BY n.no, n.at_ms
 """
 
 _CONTACTS = """
@@ -96,9 +96,40 @@ _TOUCHES = """
 INSERT INTO facts.touches
 SELECT c.no, k.contact, t.occurred_at,
   row_number() OVER (PARTITION BY c.no ORDER BY t.occurred_at, {event_id})
-FROM touchpoints t JOIN facts.customers c ON c.profile_id = t.profile_id JOIN facts.contacts k ON {same_contact}
+FROM touchpoints t JOIN filled c ON c.profile_id = t.profile_id JOIN facts.contacts k ON {same_contact}
 WHERE NOT t.refused {of_dirty}
 ORDER BY 1, 4
+"""
+
+_BITS = f"""
+INSERT INTO facts.bits
+SELECT kind, name, CASE WHEN place < {BITS} THEN place END FROM (
+  SELECT kind, name,
+    (SELECT count(*) FROM facts.bits) + row_number() OVER (ORDER BY kind = 'campaign', kind, name) - 1 AS place
+  FROM (
+    SELECT 'channel' AS kind, channel AS name FROM facts.contacts
+    UNION SELECT 'campaign', campaign FROM facts.contacts WHERE campaign IS NOT NULL
+    UNION SELECT 'segment', segment FROM facts.states WHERE segment IS NOT NULL
+  ) names
+  WHERE NOT EXISTS (SELECT 1 FROM facts.bits b WHERE b.kind = names.kind AND b.name = names.name)
+) new
+"""
+_MASK = "COALESCE((SELECT CAST(1 AS BIGINT) << b.bit FROM facts.bits b WHERE b.kind = '{0}' AND b.name = {1}), 0)"
+_MARKED = f"""
+CREATE TEMPORARY TABLE marked AS
+SELECT f.no, s.mask | COALESCE(t.mask, 0) AS marks
+FROM filled f
+JOIN (SELECT state, {_MASK.format("segment", "segment")} AS mask FROM facts.states) s ON s.state = f.state
+LEFT JOIN (
+  SELECT t.no, bit_or(k.mask) AS mask FROM facts.touches t JOIN (
+    SELECT contact, {_MASK.format("channel", "channel")} | {_MASK.format("campaign", "campaign")} AS mask
+    FROM facts.contacts
+  ) k ON k.contact = t.contact WHERE t.no IN (SELECT no FROM filled) GROUP BY t.no
+) t ON t.no = f.no
+"""
+_CUSTOMERS = """
+INSERT INTO facts.customers
+SELECT f.no, f.profile_id, f.state, f.since_ms, m.marks FROM filled f JOIN marked m ON m.no = f.no ORDER BY f.no
 """
 
 _MONTHS = """
@@ -113,15 +144,14 @@ SELECT DISTINCT b.no, b.cohort, {month} FROM begun b JOIN facts.touches t ON t.n
 
 
 def read_news(dialect: Dialect, of_dirty: str) -> Iterator[str]:
-    """Customers, and the temporary table `news` with their changes.
+    """The temporary tables `filled`, the customers, and `news`, their changes.
 
     `of_dirty` restricts to the profiles in the temporary table `dirty`, or is empty. The temporary table `known` has
     the numbers that customers keep, and is gone after.
     """
     of_profiles = of_dirty.format("p")
     yield _STATES.format(of_dirty=of_profiles, same_state=_SAME_STATE.format("new"))
-    yield _KNOWN_CUSTOMERS.format(same_state=_SAME_STATE.format("p"))
-    yield _NEW_CUSTOMERS.format(of_dirty=of_profiles, same_state=_SAME_STATE.format("p"))
+    yield _FILLED.format(of_dirty=of_profiles, same_state=_SAME_STATE.format("p"))
     yield "DROP TABLE known"
     yield _NEWS.format(
         of_dirty=of_dirty.format("m"),
@@ -132,8 +162,10 @@ def read_news(dialect: Dialect, of_dirty: str) -> Iterator[str]:
 
 
 def keep_news(dialect: Dialect, of_dirty: str, bounds: Sequence[int]) -> Iterator[str]:
-    """Changes, touchpoints and months; `news` is gone after. `bounds` separate the buckets, in ascending order."""
-    yield _CHANGES.format(bucket=_bucket(bounds))
+    """Touchpoints, customers, changes and months; the temporary tables are gone after.
+
+    `bounds` separate the buckets, in ascending order.
+    """
     of_touchpoints = of_dirty.format("t")
     yield _CONTACTS.format(of_dirty=of_touchpoints, same_contact=_SAME_CONTACT.format("n"))
     yield _TOUCHES.format(
@@ -141,11 +173,13 @@ def keep_news(dialect: Dialect, of_dirty: str, bounds: Sequence[int]) -> Iterato
         same_contact=_SAME_CONTACT.format("t"),
         event_id=dialect.binary.format("t.event_id"),
     )
-    yield _MONTHS.format(
-        cohort=dialect.month.format("n.at_ms"),
-        month=dialect.month.format("t.at_ms"),
-    )
-    yield "DROP TABLE news"
+    yield _BITS
+    yield _MARKED
+    yield _CUSTOMERS
+    yield _CHANGES.format(bucket=_bucket(bounds))
+    yield _MONTHS.format(cohort=dialect.month.format("n.at_ms"), month=dialect.month.format("t.at_ms"))
+    for table in ("news", "filled", "marked"):
+        yield f"DROP TABLE {table}"
 
 
 def sample(customers: int) -> str:

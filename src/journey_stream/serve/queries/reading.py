@@ -34,14 +34,31 @@ class StateCount(NamedTuple):
 
 
 class Reading:
-    """Answers are lists of plain tuples. Made by `read`."""
+    """Answers are lists of plain tuples. Made by `read`.
+
+    Where marks alone tell which customers are in the filter, nothing has to be looked up for each of their changes.
+    """
 
     def __init__(self, connection: Connection, chosen: Filter) -> None:
         self._connection = connection
         self.filter = chosen
-        self._by_customer = chosen.chooses_by_touchpoints or chosen.segment is not None
-        if self._by_customer:
+        self._conditions: list[str] = []
+        self.customers = "facts.customers c WHERE TRUE"
+        """What stands after FROM to read state and since_ms of the customers `c` in the filter."""
+        named = {"channel": chosen.channel, "campaign": chosen.campaign, "segment": chosen.segment}
+        bits = [self._bit(kind, name) for kind, name in named.items() if name is not None]
+        mask = sum(1 << bit for bit in bits if bit is not None)
+        if mask:
+            self._conditions.append(f"({{0}}.marks & CAST({mask} AS BIGINT)) = {mask}")
+        has_range = chosen.from_ms is not None or chosen.to_ms is not None
+        # A mark says that there is such a touchpoint, not when, nor that one has both channel and campaign.
+        is_vague = chosen.chooses_by_touchpoints and (has_range or None not in {chosen.channel, chosen.campaign})
+        if is_vague or None in bits:
             self._choose()
+            self._conditions.append("{0}.no IN (SELECT no FROM chosen)")
+            self.customers = "chosen c WHERE TRUE"
+        elif mask:
+            self.customers = f"facts.customers c WHERE {self.fits('c')}"
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
         """The answer to any other query, in the same state of the database."""
@@ -49,7 +66,13 @@ class Reading:
 
     def of_customers(self, column: str) -> str:
         """A condition on the number of a customer."""
-        return f"{column} IN (SELECT no FROM chosen)" if self._by_customer else "TRUE"
+        if not self._conditions:
+            return "TRUE"
+        return f"{column} IN (SELECT x.no FROM facts.customers x WHERE {self.fits('x')})"
+
+    def fits(self, alias: str) -> str:
+        """The same condition on a row of the tables that have marks: customers and changes."""
+        return " AND ".join(f"({one.format(alias)})" for one in self._conditions) or "TRUE"
 
     def in_range(self, column: str) -> str:
         """A condition on an instant in ms."""
@@ -81,17 +104,18 @@ class Reading:
     @cached_property
     def touchpoints(self) -> int:
         """Counted touchpoints of the customers in the filter, in the range, of channel and campaign."""
-        counted = (
-            "SELECT COALESCE(sum(touches), 0) FROM chosen"
-            if self._by_customer
-            else f"SELECT count(*) FROM facts.touches t WHERE {self.in_range('t.at_ms')}"
+        condition, parameters = contacts(self.filter, "t.contact")
+        # Whoever has a touchpoint of channel and campaign in the range is in the filter, but for the segment.
+        whose = "TRUE" if self.filter.segment is None else self.of_customers("t.no")
+        ((number,),) = self.rows(
+            f"SELECT count(*) FROM facts.touches t WHERE {condition} AND {self.in_range('t.at_ms')} AND {whose}",
+            parameters,
         )
-        ((number,),) = self.rows(counted)
         return int(number)
 
     def of_changes(self) -> str:
         """The condition that a change `h` is in the filter."""
-        return f"{self.in_range('h.at_ms')} AND {self.of_customers('h.no')}"
+        return f"{self.in_range('h.at_ms')} AND {self.fits('h')}"
 
     @cached_property
     def moves(self) -> list[tuple[Move, int]]:
@@ -109,26 +133,33 @@ class Reading:
         """Customers in the filter, by where they are now."""
         found = self.rows(
             f"SELECT s.stage, s.band, s.segment, n.number FROM ("
-            f"SELECT c.state, count(*) AS number FROM facts.customers c WHERE {self.of_customers('c.no')} "
+            f"SELECT c.state, count(*) AS number FROM {self.customers} "
             f"GROUP BY c.state) n JOIN facts.states s ON s.state = n.state"
         )
         return [StateCount(*row) for row in found]
 
+    def _bit(self, kind: str, name: str) -> int | None:
+        found = self.rows("SELECT bit FROM facts.bits WHERE kind = ? AND name = ?", (kind, name))
+        bit: int | None = found[0][0] if found else None
+        return bit
+
     def _choose(self) -> None:
-        """The temporary table `chosen`: the customers, and how many touchpoints have what the filter asks for."""
-        condition, parameters = contacts(self.filter, "t.contact")
-        query = (
-            f"SELECT t.no, count(*) AS touches FROM facts.touches t "
-            f"WHERE {condition} AND {self.in_range('t.at_ms')} GROUP BY t.no"
-        )
+        """The temporary table `chosen`: the customers in the filter, looked up one by one."""
+        conditions, parameters = [self.fits("c")], list[object]()
         if self.filter.segment is not None:
-            how = "JOIN" if self.filter.chooses_by_touchpoints else "LEFT JOIN"
-            query = (
-                f"SELECT c.no, COALESCE(m.touches, 0) AS touches FROM facts.customers c {how} ({query}) m "
-                f"ON m.no = c.no WHERE c.state IN (SELECT state FROM facts.states WHERE segment = ?)"
+            conditions.append("c.state IN (SELECT state FROM facts.states WHERE segment = ?)")
+            parameters.append(self.filter.segment)
+        if self.filter.chooses_by_touchpoints:
+            condition, values = contacts(self.filter, "t.contact")
+            conditions.append(
+                f"c.no IN (SELECT t.no FROM facts.touches t WHERE {condition} AND {self.in_range('t.at_ms')})"
             )
-            parameters = [*parameters, self.filter.segment]
-        self._connection.execute(f"CREATE TEMPORARY TABLE chosen AS {query}", parameters)
+            parameters += values
+        self._connection.execute(
+            f"CREATE TEMPORARY TABLE chosen AS SELECT c.no, c.state, c.since_ms FROM facts.customers c "
+            f"WHERE {' AND '.join(conditions)}",
+            parameters,
+        )
 
 
 def codes_of_moves(moves: Sequence[int]) -> str:

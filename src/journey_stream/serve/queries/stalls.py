@@ -33,10 +33,15 @@ def _longer_than(reading: Reading, thresholds_seconds: dict[str, float]) -> dict
         return {}
     # Whoever entered before this instant has stayed for longer.
     before = {stage: now_ms - round(seconds * 1000) for stage, seconds in thresholds_seconds.items()}
-    cases = " OR ".join("(s.stage = ? AND c.since_ms < ?)" for _ in before)
+    states = reading.rows("SELECT state, stage FROM facts.states WHERE stage IS NOT NULL")
+    bounds = ", ".join(f"({state}, CAST({before[stage]} AS BIGINT))" for state, stage in states if stage in before)
+    if not bounds:
+        return {}
     found = reading.rows(
-        f"SELECT s.stage, count(*) FROM facts.customers c JOIN facts.states s ON s.state = c.state "
-        f"WHERE ({cases}) AND {reading.of_customers('c.no')} GROUP BY s.stage",
-        [value for pair in before.items() for value in pair],
+        f"SELECT s.stage, sum(n.number) FROM ("
+        f"SELECT c.state, count(*) AS number FROM (SELECT c.state, c.since_ms FROM {reading.customers}) c "
+        f"JOIN (VALUES {bounds}) b(state, before_ms) ON b.state = c.state "
+        f"WHERE c.since_ms < b.before_ms GROUP BY c.state"
+        f") n JOIN facts.states s ON s.state = n.state GROUP BY s.stage"
     )
-    return dict(found)
+    return {stage: int(number) for stage, number in found}

@@ -33,6 +33,22 @@ def delete_touchpoints(session: Session, key: ErasureKey, erased: Mapping[bytes,
     return losers
 
 
+def delete_links(session: Session, key: ErasureKey, erased: Mapping[bytes, Spans]) -> set[str]:
+    """Delete what is told of links to those who are erased, by identifiers that are not; returns these.
+
+    The topic keeps such messages for as long as its retention says; here nothing would ever end them.
+    """
+    found: set[str] = set()
+    query = "SELECT DISTINCT parent FROM identity_messages WHERE parent IS NOT NULL"
+    for parent, spans in _named(session, query, key, erased):
+        for since, until in spans:
+            where, parameters = 'parent = ? AND "at" BETWEEN ? AND ?', [parent, since, until]
+            rows = session.execute(f"SELECT DISTINCT profile_id FROM identity_messages WHERE {where}", parameters)
+            found |= {profile_id for (profile_id,) in rows.fetchall()}
+            session.execute(f"DELETE FROM identity_messages WHERE {where}", parameters)
+    return found
+
+
 def delete_messages(session: Session, key: ErasureKey, erased: Mapping[bytes, Spans]) -> set[str]:
     """Delete the messages of those who are erased wholly, for when the null values after them were missed."""
     found: set[str] = set()

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from journey_stream.events.erasures import Erasures
 from journey_stream.serve.store import meta, schema
 from journey_stream.serve.store.batch import PASS_COLUMNS, TOUCHPOINT_COLUMNS, Batch, Row, arrow_table, columns_of
-from journey_stream.serve.store.erasing import delete_messages, delete_touchpoints
+from journey_stream.serve.store.erasing import delete_links, delete_messages, delete_touchpoints
 from journey_stream.serve.store.schema import Table, quoted
 from journey_stream.serve.store.store import Session
 from journey_stream.serve.store.touchpoints import place
@@ -136,8 +136,9 @@ class Writer:
         erased = dict(self._erasures.items()) if batch.erase_all else batch.erased
         if not erased:
             return set(), False
-        profiles = delete_messages(self._session, self._erasures.key, erased) if batch.erase_all else set()
-        return profiles | delete_touchpoints(self._session, self._erasures.key, erased), True
+        session, key = self._session, self._erasures.key
+        profiles = delete_messages(session, key, erased) if batch.erase_all else set()
+        return profiles | delete_links(session, key, erased) | delete_touchpoints(session, key, erased), True
 
     def _delete(self, table: str, profile_ids: set[str]) -> None:
         column = schema.PROFILES.columns[:1]

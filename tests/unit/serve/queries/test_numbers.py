@@ -8,6 +8,7 @@ import pytest
 from journey_stream.events.times import DAY_MS
 from journey_stream.serve.queries.answers import Bands, DropOff, Flow, JourneyMap, StageNumbers, Stall, Trigger
 from journey_stream.serve.queries.connection import DIALECTS
+from journey_stream.serve.queries.facts_tables import BITS
 from journey_stream.serve.queries.filters import EVERYTHING, Filter
 from journey_stream.serve.queries.journey_map import journey_map
 from journey_stream.serve.queries.reading import Reading, read
@@ -253,6 +254,17 @@ def test_one_and_the_same_touchpoint_must_have_channel_campaign_and_range(rows: 
     assert (look(rows, chosen).totals.customers, look(rows, chosen).totals.changes) == (1, 1)
     assert look(rows, Filter(channel="email", campaign="spring")).totals.customers == 2
     assert look(rows, Filter(campaign="spring")).totals.customers == 3
+
+
+def test_a_campaign_is_found_however_many_there_are(rows: Rows) -> None:
+    for number in range(BITS + 20):
+        rows.view(f"c{number:02}", segment=f"s{number:02}")
+        rows.touchpoint(f"c{number:02}", 1, "email", campaign=f"k{number:02}")
+
+    for number in (0, BITS - 1, BITS, BITS + 19):
+        assert look(rows, Filter(campaign=f"k{number:02}")).totals.customers == 1
+        assert look(rows, Filter(channel="email", segment=f"s{number:02}")).totals.touchpoints == 1
+        assert look(rows, Filter(campaign=f"k{number:02}", segment="s01")).totals.customers == 0
 
 
 def test_a_segment_is_where_customers_are_now(rows: Rows) -> None:

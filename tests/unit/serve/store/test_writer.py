@@ -69,8 +69,8 @@ def stage(
     )
 
 
-def identity(profile_id: str, revision: int, kind: str, at: int) -> tuple[Any, ...]:
-    return (profile_id, revision, f"{kind}-id", kind, None, rfc3339(at), "manual", "Because", "[]", None)
+def identity(profile_id: str, revision: int, kind: str, at: int, parent: str | None = None) -> tuple[Any, ...]:
+    return (profile_id, revision, f"{kind}-id", kind, parent, rfc3339(at), "manual", "Because", "[]", None)
 
 
 def erase(projected: Projected, profile_id: str, spans: Spans, **options: Any) -> Written:
@@ -230,6 +230,16 @@ def test_a_repeat_of_what_is_erased_counts_now_if_it_came_with_another_identifie
     erase(projected, "c1", ((MS_MIN, 5_000),))
 
     assert [("d1", "x1", False)] == projected.rows("SELECT owner_id, profile_id, refused FROM touchpoints")
+
+
+def test_an_erasure_deletes_what_others_tell_of_links_to_the_erased(projected: Projected) -> None:
+    told = [identity("d1", 1, "linked", 3, parent="c1"), identity("d1", 2, "linked", 8, parent="c2")]
+    projected.write(identity_messages=told)
+
+    written = erase(projected, "c1", ((MS_MIN, 5),))
+
+    assert [("c2",)] == projected.rows("SELECT parent FROM identity_messages")
+    assert {"d1"} == written.profiles
 
 
 def test_when_messages_were_missed_those_of_erased_people_go_as_well(projected: Projected) -> None:

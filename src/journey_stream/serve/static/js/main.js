@@ -1,0 +1,190 @@
+// Puts the page together: what the address says is asked for and shown, and asked for again when there is news.
+
+import * as address from "./address.js";
+import { Asker, ask, setToken } from "./api.js";
+import * as cohorts from "./cohorts.js";
+import * as contribution from "./contribution.js";
+import * as customer from "./customer.js";
+import * as customers from "./customers.js";
+import { byId, h } from "./dom.js";
+import * as filters from "./filters.js";
+import * as flows from "./flows.js";
+import { moment } from "./format.js";
+import { follow } from "./live.js";
+import { showLosses } from "./losses.js";
+import { showStages, showTotals } from "./stages.js";
+import { blank, failed, loading } from "./states.js";
+
+const STATES = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", disconnected: "Disconnected" };
+const NEWS_MS = 1_000;
+const mapAsker = new Asker(), cohortAsker = new Asker();
+let model = null;
+let version = null;
+let told = null;
+let pending = 0;
+let mapAt = null;
+
+async function begin() {
+  try {
+    model = await ask("api/model");
+    byId("model").textContent = `${model.name.replaceAll("-", " ")}, version ${model.version}`;
+  } catch {
+    // The map's own question fails likewise, and says why.
+  }
+  filters.start();
+  flows.start();
+  contribution.start(model);
+  customers.start(model);
+  refresh();
+  follow(news, liveness);
+}
+
+/** Asks for everything that the address wants to see. */
+function refresh() {
+  const state = address.read();
+  const one = state.customer;
+  byId("map-view").hidden = Boolean(one);
+  byId("customer-view").hidden = !one;
+  document.title = one ? `${one} – Journey map` : "Journey map";
+  filters.showFilter();
+  if (one) return customer.refresh(one, model);
+  customer.leave();
+  return Promise.all([refreshMap(), refreshCohorts(), contribution.refresh(), customers.refresh()]);
+}
+
+async function refreshMap() {
+  const state = address.read();
+  loading(byId("stations"), true);
+  for (const id of ["flow-picture", "stalls", "drop-offs"]) loading(byId(id));
+  try {
+    showMap(await mapAsker.ask("api/map", address.pick(state, address.FILTER)));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    if (mapAt === null || error.status !== 0) {
+      byId("figures").hidden = false;
+      byId("nothing").hidden = true;
+      failed(byId("stations"), error, refreshMap);
+      for (const id of ["flow-picture", "stalls", "drop-offs"]) failed(byId(id), error, refreshMap);
+    }
+  }
+}
+
+function showMap(map) {
+  [version, mapAt] = [map.version, map.now];
+  filters.showFilter(map.options, map.now);
+  byId("as-of").textContent = map.now ? `The map is as of ${moment(map.now)}, version ${map.version}.` : "";
+  const chosen = Object.keys(address.pick(address.read(), address.FILTER)).length > 0;
+  const empty = map.totals.customers === 0;
+  byId("figures").hidden = empty;
+  byId("nothing").hidden = !empty;
+  if (empty && chosen) {
+    blank(byId("nothing"), "Nobody fits this filter", ["There is no customer with such a touchpoint in this time, or in this segment now."],
+      h("button", { type: "button", "data-key": "reset", onclick: () => byId("filter-reset").click() }, "Show everybody"));
+  } else if (empty) {
+    blank(byId("nothing"), "No customer yet", [
+      "The map fills by itself as soon as a worker has read the first touchpoints.",
+      "If there should be some already: does the worker run, and do service and worker use the same broker, application id and topic prefix?"]);
+  } else {
+    showTotals(map);
+    showStages(map);
+    flows.showFlows(map);
+    showLosses(map);
+  }
+}
+
+async function refreshCohorts() {
+  const panel = byId("cohort-panel");
+  loading(panel);
+  try {
+    cohorts.showCohorts(await cohortAsker.ask("api/cohorts", address.pick(address.read(), address.FILTER)));
+  } catch (error) {
+    failed(panel, error, refreshCohorts);
+  }
+}
+
+/** A version was heard of: what is shown is asked for again, at most once in a while and not where nobody looks. */
+function news(heard) {
+  told = heard.version;
+  if (pending || told === version) return;
+  pending = setTimeout(() => {
+    pending = 0;
+    if (document.hidden || told === version) return;
+    version = told;
+    refresh();
+  }, version === null ? 0 : NEWS_MS);
+}
+
+function liveness(state) {
+  const badge = byId("live");
+  if (badge.dataset.state !== state) {
+    badge.dataset.state = state;
+    byId("live-text").textContent = STATES[state];
+  }
+  const notice = byId("notice");
+  notice.hidden = state !== "disconnected";
+  notice.textContent = state === "disconnected"
+    ? `There is no connection to the service${mapAt ? `; this is the map as of ${moment(mapAt)}` : ""}. The page goes on trying, and is up to date again once it is back.`
+    : "";
+}
+
+/** What changes with the address: credits by another model are there already, all else is asked for. */
+let before = location.search;
+function moved() {
+  const [was, is] = [new URLSearchParams(before), new URLSearchParams(location.search)];
+  before = location.search;
+  const changed = new Set([...was.keys(), ...is.keys()].filter((name) => was.get(name) !== is.get(name)));
+  const only = (names) => [...changed].every((name) => names.includes(name));
+  if (!changed.size) return;
+  if (only(["credit"])) contribution.showModel();
+  else if (only(address.CREDIT)) contribution.refresh();
+  else if (only(address.SEARCH)) customers.refresh();
+  else refresh();
+}
+
+/** Links within the page go without loading it again. */
+function follows(event) {
+  const link = event.target.closest?.("a[data-link]");
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  const url = new URL(link.href);
+  history.pushState(null, "", url.pathname + url.search + url.hash);
+  moved();
+  if (url.hash) byId(url.hash.slice(1)).scrollIntoView();
+  else scrollTo({ top: 0, behavior: "instant" });
+}
+
+function askForToken() {
+  const dialog = byId("token-dialog");
+  if (dialog.open) return;
+  byId("token-wrong").hidden = !sessionStorage.getItem("journey-map-token");
+  dialog.showModal();
+}
+
+byId("token-form").addEventListener("submit", () => {
+  setToken(byId("token").value.trim());
+  byId("token").value = "";
+  dispatchEvent(new Event("token-given"));
+  location.reload();
+});
+
+/** Marks the part of the map that is looked at. */
+function watchSections() {
+  const links = new Map([...byId("sections").querySelectorAll('a[href^="#"]')].map((link) => [link.hash.slice(1), link]));
+  const observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) for (const [id, link] of links) link.toggleAttribute("aria-current", id === target.id);
+    }
+  }, { rootMargin: "-25% 0px -70% 0px" });
+  for (const id of links.keys()) observer.observe(byId(id));
+  byId("sections").addEventListener("click", ({ target }) => {
+    if (links.has(target.hash?.slice(1)) && address.read().customer) address.go({ customer: "" }, { hash: target.hash });
+  });
+}
+
+addEventListener("popstate", moved);
+addEventListener("address", moved);
+addEventListener("token-needed", askForToken);
+document.addEventListener("click", follows);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && told !== null && told !== version) news({ version: told }); });
+watchSections();
+begin();
