@@ -22,6 +22,9 @@ _LOG = logging.getLogger(__name__)
 INTERVAL_SECONDS: Final = 1.0
 """At most once in this time are the facts refreshed, and with that, listeners told."""
 
+REST: Final = 3.0
+"""After a refresh that took long, so many times as long is rested: the machine may have a worker to run, too."""
+
 
 class Version(msgspec.Struct, frozen=True):
     """What listeners are told."""
@@ -128,7 +131,8 @@ class Live:
                 self.failure = f"{type(error).__name__}: {error}"
                 with self._condition:
                     self._news = _News(profiles=None, any=True)
-            self._pause(begun + self._interval_seconds - time.monotonic())
+            worked = time.monotonic() - begun
+            self._pause(max(self._interval_seconds - worked, REST * worked))
         if connection is not None:
             connection.close()
 

@@ -147,16 +147,17 @@ class _Pen:
         self._writer = writer
         self._committed = committed
         self._writing: asyncio.Task[None] | None = None
-        self._began_at = 0.0
+        self._ended_at = 0.0
+        self._seconds = 0.0
+        """How long the last batch took."""
 
     @property
     def is_due(self) -> bool:
-        """Whether it is free, and was not begun with just now."""
+        """Whether it is free, and has rested for as long as it wrote: a worker may need the processor, too."""
         is_free = self._writing is None or self._writing.done()
-        return is_free and time.monotonic() - self._began_at >= INTERVAL_SECONDS
+        return is_free and time.monotonic() - self._ended_at >= max(INTERVAL_SECONDS, self._seconds)
 
     def begin(self, batch: Batch) -> None:
-        self._began_at = time.monotonic()
         self._writing = asyncio.create_task(asyncio.to_thread(self._write, batch))
 
     async def rest(self) -> None:
@@ -172,5 +173,8 @@ class _Pen:
             await asyncio.wait({self._writing})
 
     def _write(self, batch: Batch) -> None:
+        began_at = time.monotonic()
         written = self._writer.write(batch)
+        self._ended_at = time.monotonic()
+        self._seconds = self._ended_at - began_at
         self._committed(written.version, written.profiles)
