@@ -33,11 +33,14 @@ class Told:
     def __init__(self) -> None:
         self.versions: list[int] = []
         self.profiles: set[str] = set()
+        self.of_anybody = False
 
     def __call__(self, version: int, profiles: set[str] | None) -> None:
-        assert profiles is not None
         self.versions.append(version)
-        self.profiles |= profiles
+        if profiles is None:
+            self.of_anybody = True
+        else:
+            self.profiles |= profiles
 
 
 @contextlib.asynccontextmanager

@@ -109,7 +109,19 @@ async def test_kill_9_at_random_points_loses_and_doubles_nothing(config: Path, s
     assert len(found["stage_messages"]) > 100
     clocks = [max(int(one.timestamp) for one in sent)] * settings.partitions
     expected = await asyncio.to_thread(truth, sent, model(WITH_IDENTITY), clocks, settings.limits)
-    assert {one: n for one, n in expected.passed.items() if one[0] != "attach"} == _passed(found)
+    passed = {one: count for one, count in expected.passed.items() if one[0] != "attach"}
+    assert passed == _passed(found)
+    ways = {(via, event_id): receiver for via, receiver, event_id in passed}
+    misplaced = [row[:5] for row in found["touchpoints"] if row[4] != _followed(ways, row[3], row[0])]
+    assert [] == misplaced
+    hops = [ways[via, event_id] for via, event_id in ways if (ways[via, event_id], event_id) in ways]
+    assert len(hops) > 0
+
+
+def _followed(ways: dict[tuple[str, str], str], holder: str, event_id: str) -> str:
+    while (holder, event_id) in ways:
+        holder = ways[holder, event_id]
+    return holder
 
 
 def _passed(found: Tables) -> dict[tuple[str, ...], int]:
@@ -173,6 +185,31 @@ async def test_it_goes_on_where_the_log_begins_when_retention_was_faster(
 
     assert "are gone before they were read" in caplog.text
     assert {"ann-0", "ann-1", "ann-2", "ann-3", "ann-4"} == {row[0] for row in tables(path)["touchpoints"]}
+
+
+async def test_views_are_read_again_after_a_time_in_which_their_nulls_may_have_gone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "away.duckdb"
+    async with running(settings, identity=Identity()):
+        await send(settings, people_with_a_tablet(settings))
+        await until_view(settings, "bob", identifiers=["device_id:tablet"])
+        await until_view(settings, "ann", identifiers=["device_id:phone-of-ann", "device_id:tablet", "email:ann@x.org"])
+    await project_all(settings, path)
+    expected = tables(path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE profiles SET profile_id = 'gone' WHERE profile_id = 'ann'")
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'committed_at'")
+
+    ends = await last_records(settings)
+    async with projecting(settings, path) as (store, told):
+        deadline = until(60)
+        while not told.of_anybody:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        await until_projected(store, ends)
+
+    assert expected == tables(path)
 
 
 async def delete_log(settings: Settings) -> None:

@@ -112,6 +112,8 @@ class _Server(uvicorn.Server):
 
 def open_store(settings: Settings, *, rebuild: bool) -> Store:
     """The database of the settings. Raises StoreError if it cannot be used."""
+    if "://" in settings.serve_database:
+        raise StoreError("The database has to be the path of a file of DuckDB; this release knows no other kind.")
     path = Path(settings.serve_database)
     if rebuild:
         remove(path)

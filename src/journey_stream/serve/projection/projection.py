@@ -41,7 +41,9 @@ _log = logging.getLogger(__name__)
 
 
 class Projection:
-    """`partitions` by topic. `committed` is told each version and whose rows it changed, from some thread."""
+    """`partitions` by topic. `committed` is told each version and whose rows it changed (None: anybody's), from some
+    thread.
+    """
 
     def __init__(
         self,
@@ -132,6 +134,7 @@ class Projection:
         if writer.version and away_seconds > TOMBSTONES_SECONDS_MAX:
             _log.info("the store has not read for %.0f hours: reading all views again", away_seconds / 3_600)
             writer.forget_topic(self._settings.topics.profiles, PROFILES.name)
+            self._committed(writer.version, None)
 
     async def _rest(self, seconds: float) -> None:
         try:
