@@ -51,7 +51,7 @@ def how_to_go_on(board: Board, outcome: Outcome) -> Group:
     journey = board.example()
     profile = journey[0].profile_id if journey else "PROFILE"
     steps = (
-        ("Look", f"{outcome.map_address}  the live journey map, and {outcome.map_address}#/customers/{profile}"),
+        ("Look", f"{outcome.map_address}  the live journey map, and {outcome.map_address}?customer={profile}"),
         ("Settings", f"export JOURNEY_CONFIG={outcome.config}"),
         ("Explain", f"{_command('journey-stream')} explain {profile}"),
         ("Subscribe", f"{_command('faust')} -A journey_stream.subscribe.app worker -l info"),
