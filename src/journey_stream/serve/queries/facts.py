@@ -3,7 +3,15 @@
 from collections.abc import Collection, Sequence
 
 from journey_stream.serve.queries.connection import Connection, Dialect
-from journey_stream.serve.queries.facts_sql import OF_DIRTY, PROGRESS, keep_news, read_news, sample
+from journey_stream.serve.queries.facts_sql import (
+    BUCKET_OF_FEW,
+    OF_DIRTY,
+    PROGRESS,
+    bucket_of_many,
+    keep_news,
+    read_news,
+    sample,
+)
 from journey_stream.serve.queries.facts_tables import NO_STAY, OF_CUSTOMERS, TABLES
 
 _REWRITTEN_SHARE_MAX = 0.5
@@ -17,7 +25,6 @@ class Facts:
         self.dialect = dialect
         self._rewritten = 0
         self._customers = 0
-        self._bounds: list[int] = []
 
     def refresh(self, connection: Connection, profiles: Collection[str] | None = None) -> int:
         """Read the rows of these profiles again (None: of all) and return the version of the store that was read.
@@ -55,8 +62,10 @@ class Facts:
         connection.execute("CREATE TEMPORARY TABLE known (no INTEGER, profile_id VARCHAR)")
         self._read_news(connection, "")
         (customers,) = connection.execute("SELECT count(*) FROM filled").fetchone()
-        self._bounds = _bounds([stayed_ms for (stayed_ms,) in connection.execute(sample(customers)).fetchall()])
-        self._keep_news(connection, "")
+        bounds = _bounds([stayed_ms for (stayed_ms,) in connection.execute(sample(customers)).fetchall()])
+        if bounds:
+            connection.execute(f"INSERT INTO facts.bounds VALUES {', '.join(f'({bound})' for bound in bounds)}")
+        self._keep_news(connection, "", bucket_of_many(bounds))
 
     def _read_some(self, connection: Connection, profiles: Collection[str]) -> None:
         connection.execute("CREATE TEMPORARY TABLE dirty (profile_id VARCHAR)")
@@ -68,15 +77,15 @@ class Facts:
         for table in OF_CUSTOMERS:
             connection.execute(f"DELETE FROM facts.{table} WHERE no IN (SELECT no FROM known)")
         self._read_news(connection, OF_DIRTY)
-        self._keep_news(connection, OF_DIRTY)
+        self._keep_news(connection, OF_DIRTY, BUCKET_OF_FEW)
         connection.execute("DROP TABLE dirty")
 
     def _read_news(self, connection: Connection, of_dirty: str) -> None:
         for statement in read_news(self.dialect, of_dirty):
             connection.execute(statement)
 
-    def _keep_news(self, connection: Connection, of_dirty: str) -> None:
-        for statement in keep_news(self.dialect, of_dirty, self._bounds):
+    def _keep_news(self, connection: Connection, of_dirty: str, bucket: str) -> None:
+        for statement in keep_news(self.dialect, of_dirty, bucket):
             connection.execute(statement)
 
     def _note_progress(self, connection: Connection) -> int:

@@ -20,6 +20,8 @@ TABLES: Final = {
     "changes": (
         "no INTEGER NOT NULL, code INTEGER NOT NULL, at_ms BIGINT NOT NULL, stayed_ms BIGINT, marks BIGINT NOT NULL"
     ),
+    # What separates the buckets.
+    "bounds": "bound_ms BIGINT NOT NULL",
     "moves": (
         "move INTEGER NOT NULL, retracted BOOLEAN NOT NULL, from_stage VARCHAR, to_stage VARCHAR NOT NULL, "
         "silent BOOLEAN NOT NULL, channel VARCHAR, type VARCHAR"

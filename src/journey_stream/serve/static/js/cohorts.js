@@ -20,7 +20,7 @@ export function showCohorts({ cohorts }) {
         h("thead", {}, h("tr", {},
           h("th", { scope: "col" }, "Began in"),
           h("th", { scope: "col", class: "size" }, "Customers"),
-          offsets.map((k) => h("th", { scope: "col" }, k === 0 ? "same month" : `+${k}`)))),
+          offsets.map((k) => h("th", { scope: "col" }, k === 0 ? "at once" : `+${k}`)))),
         h("tbody", {}, cohorts.map((cohort) => row(cohort, offsets))))),
     h("p", { class: "heat-scale", "aria-hidden": "true" },
       h("span", {}, "nobody"), [0, 1, 2, 3, 4, 5, 6].map((one) => h("i", { class: `heat-${one}` })), h("span", {}, "everybody")));

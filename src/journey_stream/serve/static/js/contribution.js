@@ -23,17 +23,19 @@ const root = byId("credits");
 const asker = new Asker();
 let shown = null;
 
-export function start(model) {
+export function start() {
   show(byId("credit-models"), Object.entries(MODELS).flatMap(([id, [name]]) => [
     h("input", { type: "radio", name: "credit", id: `credit-${id}`, value: id }),
     h("label", { for: `credit-${id}` }, name),
   ]));
-  if (model) {
-    setOptions(form.elements.goal, model.stages.map((stage) => stage.id), { first: false });
-    form.elements.goal.dataset.usual = model.goal;
-  }
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", ({ target }) => go({ [target.name]: target.value === usual(target.name) ? "" : target.value }));
+}
+
+/** Takes the goals that can be chosen from the journey model. */
+export function know(model) {
+  form.elements.goal.dataset.usual = model.goal;
+  setOptions(form.elements.goal, model.stages.map((stage) => stage.id), { first: false });
 }
 
 const usual = (name) => ({ goal: form.elements.goal.dataset.usual, by: "type", look_back_days: "30", credit: MODEL_DEFAULT })[name];
@@ -101,7 +103,7 @@ function entry(row, id, most) {
   const all = Object.values(row.credits);
   const [least, greatest] = [Math.min(...all), Math.max(...all)];
   return h("li", {},
-    h("span", { class: "capital-not" }, nameOf(row.key)),
+    h("span", {}, nameOf(row.key)),
     h("span", { class: "track", "aria-hidden": "true" },
       h("span", { class: "bar-fill", size: { width: percent(row.credits[id]) } }),
       h("span", { class: "range", size: { left: percent(least), width: percent(greatest - least) } })),

@@ -13,8 +13,8 @@ const root = byId("customer-view");
 const asker = new Asker();
 let shownId = null;
 
-/** Asks for a customer and shows them. The heading gets the focus when it is another one than before. */
-export async function refresh(id, model) {
+/** Asks for a customer and shows them. Who comes from elsewhere on the page gets the focus on the heading. */
+export async function refresh(id, model, travelled) {
   if (id !== shownId) root.replaceChildren();
   loading(root, true);
   try {
@@ -23,9 +23,9 @@ export async function refresh(id, model) {
     if (error.name === "AbortError") return;
     const place = h("div", {});
     show(root, h("div", { class: "person" }, back(), h("h1", { tabindex: "-1" }, id), place));
-    failed(place, error, error.status === 404 ? null : () => refresh(id, model));
+    failed(place, error, error.status === 404 ? null : () => refresh(id, model, false));
   }
-  if (id !== shownId) root.querySelector("h1")?.focus({ preventScroll: true });
+  if (id !== shownId && travelled) root.querySelector("h1")?.focus({ preventScroll: true });
   shownId = id;
 }
 
@@ -84,7 +84,7 @@ function riskPanel(person) {
   const most = Math.max(0.01, ...current.contributions.map((one) => Math.abs(one.log_odds)));
   return panel(
     h("p", {}, h("span", { class: "gauge" }, share(current.probability)), " ", risk(current.band, null)),
-    h("p", { class: "why" }, `that nothing comes for ${plural(Math.round(current.window_days), "day")} from ${date(current.entered_at)} on. ${current.text}`),
+    h("p", { class: "why" }, `likely to stay away for the ${plural(Math.round(current.window_days), "day")} from ${moment(current.entered_at)} on.`),
     h("ul", { class: "weights" }, current.contributions.map((one) => h("li", { class: one.log_odds > 0 ? "raises" : "lowers" },
       h("span", {}, one.text), h("span", {}, `${one.log_odds > 0 ? "+" : "−"}${Math.abs(one.log_odds).toFixed(2)}`),
       h("span", { class: "balance", "aria-hidden": "true" }, h("i", { size: { width: `${((Math.abs(one.log_odds) / most) * 50).toFixed(1)}%` } }))))),

@@ -14,8 +14,7 @@ const root = byId("found");
 const asker = new Asker();
 let typing = 0;
 
-export function start(model) {
-  if (model) setOptions(form.elements.stage, model.stages.map((stage) => stage.id));
+export function start() {
   const changed = () => go(Object.fromEntries(SEARCH.map((name) => [name, form.elements[name].value.trim()])), { replace: true });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -26,6 +25,11 @@ export function start(model) {
     clearTimeout(typing);
     typing = setTimeout(changed, TYPING_MS);
   });
+}
+
+/** Takes the stages that can be chosen from the journey model. */
+export function know(model) {
+  setOptions(form.elements.stage, model.stages.map((stage) => stage.id));
 }
 
 /** Asks for the customers of the address and shows them. */

@@ -44,8 +44,8 @@ function draw() {
   }
   const upright = drawnFor < UPRIGHT_BELOW_PX;
   const room = upright
-    ? { length: 84 * stations.length, depth: drawnFor - 4, gap: 104, margin: 26, thickness: 70 }
-    : { length: drawnFor, depth: 460, gap: 52, margin: 62, thickness: 150 };
+    ? { length: 84 * stations.length, depth: drawnFor - 4, gap: 104, margin: 26, thickness: 130 }
+    : { length: drawnFor, depth: 460, gap: 52, margin: 62, thickness: 190 };
   const laid = layOut({ size: stations.length, flows, ...room });
   show(root, picture(laid, stations, upright, room));
   read(null);
@@ -81,10 +81,11 @@ function flowPath(ribbon, sign, place) {
 function nodeBar(node, sign, place, upright) {
   const thick = node.end - node.start;
   if (thick <= 0) return null;
-  const [x, y] = place(node.along, sign * (sign > 0 === upright ? node.start : node.end));
+  const [one, other] = [node.start, node.end].map((across) => place(node.along, sign * across));
+  const [x, y] = [Math.min(one[0], other[0]), Math.min(one[1], other[1])];
   return upright
     ? s("rect", { class: "flow-node", x, y: y - 3, width: thick, height: 6, rx: 1 })
-    : s("rect", { class: "flow-node", x: x - 3, y: sign > 0 ? y : y - thick, width: 6, height: thick, rx: 1 });
+    : s("rect", { class: "flow-node", x: x - 3, y, width: 6, height: thick, rx: 1 });
 }
 
 function label(stage, along, place) {

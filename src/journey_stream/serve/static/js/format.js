@@ -42,5 +42,5 @@ export const monthName = (text) => month.format(new Date(`${text}-01T00:00:00Z`)
 /** `page_view` as “page view”. */
 export const words = (name) => String(name).replaceAll("_", " ").replaceAll("-", " ");
 
-/** What happened where, or that nothing did. */
-export const touch = (channel, type) => (channel === null ? "no touchpoint" : `${words(channel)}: ${words(type)}`);
+/** What happened where; `unnamed` where no touchpoint is named. */
+export const touch = (channel, type, unnamed = "no touchpoint") => (channel === null ? unnamed : `${words(channel)}: ${words(type)}`);

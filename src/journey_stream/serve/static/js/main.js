@@ -9,9 +9,10 @@ import * as customers from "./customers.js";
 import { byId, h } from "./dom.js";
 import * as filters from "./filters.js";
 import * as flows from "./flows.js";
-import { moment } from "./format.js";
+import { moment, words } from "./format.js";
 import { follow } from "./live.js";
 import { showLosses } from "./losses.js";
+import * as sections from "./sections.js";
 import { showStages, showTotals } from "./stages.js";
 import { blank, failed, loading } from "./states.js";
 
@@ -23,31 +24,41 @@ let version = null;
 let told = null;
 let pending = 0;
 let mapAt = null;
+let travelled = false;
 
-async function begin() {
-  try {
-    model = await ask("api/model");
-    byId("model").textContent = `${model.name.replaceAll("-", " ")}, version ${model.version}`;
-  } catch {
-    // The map's own question fails likewise, and says why.
-  }
+function begin() {
   filters.start();
   flows.start();
-  contribution.start(model);
-  customers.start(model);
+  contribution.start();
+  customers.start();
   refresh();
   follow(news, liveness);
 }
 
+async function readModel() {
+  try {
+    model = await ask("api/model");
+  } catch {
+    return; // What is asked for next fails likewise, and says why.
+  }
+  byId("model").textContent = `${words(model.name)}, version ${model.version}`;
+  contribution.know(model);
+  customers.know(model);
+}
+
 /** Asks for everything that the address wants to see. */
-function refresh() {
+async function refresh() {
   const state = address.read();
   const one = state.customer;
   byId("map-view").hidden = Boolean(one);
   byId("customer-view").hidden = !one;
   document.title = one ? `${one} – Journey map` : "Journey map";
   filters.showFilter();
-  if (one) return customer.refresh(one, model);
+  if (model === null) await readModel();
+  if (one) {
+    sections.mark("customers");
+    return customer.refresh(one, model, travelled);
+  }
   customer.leave();
   return Promise.all([refreshMap(), refreshCohorts(), contribution.refresh(), customers.refresh()]);
 }
@@ -60,12 +71,9 @@ async function refreshMap() {
     showMap(await mapAsker.ask("api/map", address.pick(state, address.FILTER)));
   } catch (error) {
     if (error.name === "AbortError") return;
-    if (mapAt === null || error.status !== 0) {
-      byId("figures").hidden = false;
-      byId("nothing").hidden = true;
-      failed(byId("stations"), error, refreshMap);
-      for (const id of ["flow-picture", "stalls", "drop-offs"]) failed(byId(id), error, refreshMap);
-    }
+    byId("figures").hidden = false;
+    byId("nothing").hidden = true;
+    for (const id of ["stations", "flow-picture", "stalls", "drop-offs"]) failed(byId(id), error, refreshMap);
   }
 }
 
@@ -116,10 +124,11 @@ function news(heard) {
 
 function liveness(state) {
   const badge = byId("live");
-  if (badge.dataset.state !== state) {
-    badge.dataset.state = state;
-    byId("live-text").textContent = STATES[state];
-  }
+  const was = badge.dataset.state;
+  if (was === state) return;
+  badge.dataset.state = state;
+  byId("live-text").textContent = STATES[state];
+  if (state === "live" && was !== "connecting") refresh(); // what failed meanwhile is asked for again
   const notice = byId("notice");
   notice.hidden = state !== "disconnected";
   notice.textContent = state === "disconnected"
@@ -135,6 +144,7 @@ function moved() {
   const changed = new Set([...was.keys(), ...is.keys()].filter((name) => was.get(name) !== is.get(name)));
   const only = (names) => [...changed].every((name) => names.includes(name));
   if (!changed.size) return;
+  travelled = true;
   if (only(["credit"])) contribution.showModel();
   else if (only(address.CREDIT)) contribution.refresh();
   else if (only(address.SEARCH)) customers.refresh();
@@ -167,24 +177,10 @@ byId("token-form").addEventListener("submit", () => {
   location.reload();
 });
 
-/** Marks the part of the map that is looked at. */
-function watchSections() {
-  const links = new Map([...byId("sections").querySelectorAll('a[href^="#"]')].map((link) => [link.hash.slice(1), link]));
-  const observer = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) for (const [id, link] of links) link.toggleAttribute("aria-current", id === target.id);
-    }
-  }, { rootMargin: "-25% 0px -70% 0px" });
-  for (const id of links.keys()) observer.observe(byId(id));
-  byId("sections").addEventListener("click", ({ target }) => {
-    if (links.has(target.hash?.slice(1)) && address.read().customer) address.go({ customer: "" }, { hash: target.hash });
-  });
-}
-
 addEventListener("popstate", moved);
 addEventListener("address", moved);
 addEventListener("token-needed", askForToken);
 document.addEventListener("click", follows);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && told !== null && told !== version) news({ version: told }); });
-watchSections();
+sections.start((hash) => address.read().customer && address.go({ customer: "" }, { hash }));
 begin();

@@ -6,6 +6,7 @@ import { count, duration, moment, plural, share, touch, words } from "./format.j
 
 export const BANDS = ["low", "medium", "high", "critical", "unscored"];
 const WAYS_MAX = 3;
+const GONE = "one that counts no more", NOTHING = "nothing since entering";
 const DOT_REM_MIN = 0.9, DOT_REM_MAX = 3;
 let before = {};
 
@@ -46,13 +47,13 @@ function station(stage, bands, most, customers) {
         h("a", { href: `${withChanges({ stage: stage.id, q: "", band: "" })}#customers`, "data-link": "customers", "data-key": `now-${stage.id}`,
           "aria-label": `${plural(stage.customers_now, "customer")} in ${words(stage.id)} now: show them` }, count(stage.customers_now)),
         h("span", {}, `now, ${share(customers ? stage.customers_now / customers : null)} of all`)),
-      bands && h("div", {}, bandBar(bands, stage.customers_now), h("p", { class: "bands-said" }, atRisk(bands))),
+      h("div", {}, bands && [bandBar(bands, stage.customers_now), h("p", { class: "bands-said" }, atRisk(bands))]),
       h("dl", { class: "facts" },
         fact("Entered", count(stage.entered)),
         fact("Left", count(stage.left)),
         fact("Median stay", duration(stage.median_seconds))),
-      ways("Brought in by", stage.brought_by, stage.brought_by.reduce((sum, one) => sum + one.count, 0), "Nobody yet"),
-      ways("Left in silence after", stage.left_after, stage.left_after.reduce((sum, one) => sum + one.count, 0), "Nobody", "loss")));
+      ways("Brought in by", stage.brought_by, GONE, "Nobody yet"),
+      ways("Left in silence after", stage.left_after, NOTHING, "Nobody", "loss")));
 }
 
 const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
@@ -68,17 +69,19 @@ function atRisk(bands) {
   return number ? `${count(number)} at high or critical risk` : "nobody at high risk";
 }
 
-function ways(title, counted, total, none, kind = "") {
+/** The most frequent of what was counted; `unnamed` says what a missing touchpoint means. */
+function ways(title, counted, unnamed, none, kind = "") {
+  const total = counted.reduce((sum, one) => sum + one.count, 0);
   const first = counted.slice(0, WAYS_MAX);
   return h("div", { class: `ways ${kind}` },
     h("h4", {}, title),
     h("ul", {}, first.length
-      ? first.map((one) => h("li", {}, h("span", {}, touch(one.channel, one.type)), h("span", {}, share(one.count / total)), bar(one.count / total)))
+      ? first.map((one) => h("li", {}, h("span", {}, touch(one.channel, one.type, unnamed)), h("span", {}, share(one.count / total)), bar(one.count / total)))
       : h("li", { class: "none" }, none)));
 }
 
 function asTable(map, bands) {
-  const all = (counted) => counted.map((one) => `${touch(one.channel, one.type)} ${count(one.count)}`).join("; ") || "–";
+  const all = (counted, unnamed) => counted.map((one) => `${touch(one.channel, one.type, unnamed)} ${count(one.count)}`).join("; ") || "–";
   return table("The journey, stage by stage", [
     { title: "Stage", head: true, of: (stage) => words(stage.id) },
     { title: "Now", number: true, of: (stage) => count(stage.customers_now) },
@@ -86,7 +89,7 @@ function asTable(map, bands) {
     { title: "Left", number: true, of: (stage) => count(stage.left) },
     { title: "Median stay", number: true, of: (stage) => duration(stage.median_seconds) },
     ...BANDS.map((band) => ({ title: `Risk ${band}`, number: true, of: (stage) => count(bands.get(stage.id)?.[band] ?? 0) })),
-    { title: "Brought in by", of: (stage) => all(stage.brought_by) },
-    { title: "Left in silence after", of: (stage) => all(stage.left_after) },
+    { title: "Brought in by", of: (stage) => all(stage.brought_by, GONE) },
+    { title: "Left in silence after", of: (stage) => all(stage.left_after, NOTHING) },
   ], map.stages);
 }

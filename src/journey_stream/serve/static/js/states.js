@@ -4,12 +4,17 @@ import { h, s, show } from "./dom.js";
 
 export function loading(root, tall = false) {
   root.setAttribute("aria-busy", "true");
-  if (root.childElementCount) return; // what was there stays until the new is
+  if (root.childElementCount) return; // what is there stays until the new is
   root.append(tall ? h("div", { class: "bone tall" }) : h("div", { class: "bones" }, [1, 2, 3].map(() => h("div", { class: "bone" }))));
 }
 
+/** Says why; but what is there stays when the service is just away, for the page says that at its head. */
 export function failed(root, error, again) {
   if (error.name === "AbortError") return;
+  if (error.status === 0 && root.childElementCount && !root.querySelector(":scope > .bone, :scope > .bones, :scope > .failed")) {
+    root.removeAttribute("aria-busy");
+    return;
+  }
   show(root, h("div", { class: "note failed", role: "alert" },
     h("strong", {}, "This could not be read"),
     error.message,
