@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from journey_stream.cli.errors import CommandError
+
 app = typer.Typer(help="JSON Schemas of what goes in and what comes out.", no_args_is_help=True)
 
 Directory = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where the schema files are.")]
@@ -20,15 +22,20 @@ def export(
     ] = False,
 ) -> None:
     """Write the JSON Schemas of this version."""
+    from journey_stream import __version__  # noqa: PLC0415
     from journey_stream.events import schemas  # noqa: PLC0415
 
-    for path in schemas.export(directory, release=release):
+    try:
+        written = schemas.export(directory, release=__version__ if release else None)
+    except schemas.AlreadyReleased as error:
+        raise CommandError(str(error)) from error
+    for path in written:
         print(path)
 
 
 @app.command()
 def check(directory: Directory = DEFAULT) -> None:
-    """Find drift between models and files, and changes that break a producer or a subscriber of the last release."""
+    """Find drift between models and files, and changes that break a producer, worker or subscriber of any release."""
     from journey_stream.events import schemas  # noqa: PLC0415
 
     problems = schemas.check(directory)
@@ -36,4 +43,4 @@ def check(directory: Directory = DEFAULT) -> None:
         print(problem)
     if problems:
         raise typer.Exit(1)
-    print(f"{directory}: {len(schemas.CONTRACTS)} schemas match their models and the last release")
+    print(f"{directory}: {len(schemas.CONTRACTS)} schemas match their models and every release")

@@ -46,7 +46,7 @@ async def _spans(consumer: AIOKafkaConsumer, places: list[TopicPartition], at: i
     beginnings = await consumer.beginning_offsets(places) if places else {}
     if at is not None:
         ends = {place: at + 1 for place, end in ends.items() if beginnings[place] <= at < end}
-        consumer.assign(ends)
+        consumer.assign(list(ends))
     for place in ends:
         consumer.seek(place, beginnings[place] if at is None else at)
     return ends
