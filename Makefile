@@ -30,14 +30,14 @@ check: setup ## Format, lint, types, import layers, schemas
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/journey-stream schemas check
+	$(BIN)/journey-stream schemas check --page docs/contracts.md
 
 format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schemas: setup ## Write the JSON Schemas of the contracts
-	$(BIN)/journey-stream schemas export
+schemas: setup ## Write the contracts: JSON Schemas, AsyncAPI document, page
+	$(BIN)/journey-stream schemas export --page docs/contracts.md
 
 pages: setup ## Write the page of metrics and the Grafana dashboards
 	$(BIN)/python -m journey_stream.worker.metrics_page > docs/metrics.md

@@ -123,6 +123,18 @@ create journey.profiles --partitions 8 --replication-factor 1 \
   --config delete.retention.ms=86400000 \
   --config max.compaction.lag.ms=604800000
 
+create journey.dead-letters-replayed --partitions 1 --replication-factor 1 \
+  --config message.timestamp.type=CreateTime \
+  --config max.message.bytes=1114112 \
+  --config min.insync.replicas=1 \
+  --config unclean.leader.election.enable=false \
+  --config compression.type=producer \
+  --config cleanup.policy=compact \
+  --config segment.bytes=67108864 \
+  --config min.cleanable.dirty.ratio=0.25 \
+  --config delete.retention.ms=86400000 \
+  --config max.compaction.lag.ms=604800000
+
 create journey.erasures --partitions 1 --replication-factor 1 \
   --config message.timestamp.type=CreateTime \
   --config max.message.bytes=1114112 \

@@ -12,6 +12,7 @@ import typer
 
 from journey_stream.cli import (
     churn,
+    dead_letters,
     demo,
     erase,
     explain,
@@ -42,6 +43,7 @@ app.command("demo", rich_help_panel=RUN)(demo.demo)
 app.command("worker", rich_help_panel=RUN)(worker.worker)
 app.command("serve", rich_help_panel=RUN)(serve.serve)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)
 app.add_typer(identity.app, name="identity", rich_help_panel=RUN)
 app.command("export", rich_help_panel=RUN)(export.export)

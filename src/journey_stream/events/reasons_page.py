@@ -55,11 +55,47 @@ of several, the one that happened first wins, then the smaller one, whatever the
 [the time for which an id is remembered](decisions/0008-an-event-id-is-remembered-for-the-lateness-bound.md). What was
 kept of the displaced one, the fields that rules read, is then the value of the dead letter.
 
+## Looking at them
+
+```sh
+journey-stream dead-letters list --reason invalid_touchpoint --source touchpoints.web --since 2026-01-31
+journey-stream dead-letters show 3:17
+```
+
+`list` shows the newest (`--limit`, 100 unless you say otherwise), with the position on the topic, and counts all that
+fit by their reasons; `--until` and `--stage router|task` narrow it further. `show` prints everything about one: what
+to do, the original's key and headers, and its bytes, as text or in hexadecimal.
+
 ## Sending them again
 
-After a fix, write the original value to the source in `dead_letter_topic`, with a new timestamp or the old one: the
-lateness bound counts from what happened to that timestamp. What was used before is recognised by its `event_id`, so
-sending too much does no harm. A dead letter whose topic is `journey.log` came from no source and is not sent again.
+```sh
+journey-stream dead-letters replay --reason invalid_touchpoint --dry-run
+journey-stream dead-letters replay --reason invalid_touchpoint
+```
+
+After a fix of ours (a setting, the journey model, a new release), `replay` writes the originals to the sources that
+they came from: the same partition, key, value, headers and timestamp, with the filters of `list`. Each is sent
+**once**, however often the command is run and whenever it is killed: what was sent is remembered in the same
+transaction ([0018](decisions/0018-what-was-replayed-is-marked-beside-it.md)). What fails again is a new dead letter.
+
+Bytes that are wrong stay wrong: if the producer was at fault, have it send the record anew instead, with the same
+`event_id`. A task knows of the original's headers only `traceparent`, and its letters have the profile id as key if
+the original had none.
+
+**Time.** Lateness is the time from when something happened to the timestamp of its record, so with the old timestamp
+it is judged as it was the first time: what was in time still is, and `too_late` stays so unless `lateness` was raised.
+With `--now` the record gets the present time. That makes it *later*, never more in time: use it for `from_the_future`,
+once that future has come, and for records that are older than their source keeps, which the broker would delete before
+a router reads them (the command holds those back and says so). There is no way to have a late touchpoint admitted but
+a larger `lateness`. Even then its place in the customer's history may be final: a profile folds what is older than
+`lateness` and `allowance` by the clock of its task, and what comes to be placed before that is `too_late` once more.
+
+What cannot be sent is listed with the reason: letters that are cut or withheld (their source may still have the
+record), those of `journey.log`, which came from no source, and those of topics that are no sources any more. Who was
+[erased](erasure.md) is not brought back. A repeat of what was used is ignored by its `event_id`; so replaying
+`output_too_large` changes nothing, and a `conflicting_duplicate` loses again.
+
+The command needs what a [worker](architecture.md) needs, and Write on the sources.
 """
 
 

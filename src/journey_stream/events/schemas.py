@@ -1,7 +1,8 @@
 """JSON Schemas of the contracts: written from the models, and checked for drift and for incompatible change.
 
-Inputs stay backward compatible: what a producer of the last release sends is still accepted. Outputs stay forward
-compatible: what this release sends is what a subscriber of the last release expects.
+Both ways, and with every release: producers, workers and subscribers are updated in any order, and topics hold what
+earlier releases wrote. So this release reads all that any of them accepts, and what fits it fits each of them.
+Another version of a contract, which its `$id` names, starts anew.
 """
 
 import json
@@ -17,7 +18,11 @@ from journey_stream.events.outputs import ChurnRiskChange, IdentityChange, Profi
 from journey_stream.events.touchpoint import Touchpoint
 
 RELEASED = "released"
-"""The folder, beside the schemas, with those of the last release."""
+"""The folder, beside the schemas, with one folder for each release that holds those of that release."""
+
+
+class AlreadyReleased(Exception):
+    """A release has other schemas than those that should be made its own. The message says what to do."""
 
 
 class Contract(NamedTuple):
@@ -78,9 +83,16 @@ def render(schema: Schema) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def export(directory: Path, *, release: bool = False) -> list[Path]:
-    """Write every schema into `directory`, and with `release` also as what the next release is measured against."""
-    folders = [directory, directory / RELEASED] if release else [directory]
+def export(directory: Path, *, release: str | None = None) -> list[Path]:
+    """Write every schema into `directory`, and with `release` also as what later releases are measured against.
+
+    Raises AlreadyReleased if that release has other schemas: what was released does not change.
+    """
+    folders = [directory] if release is None else [directory, directory / RELEASED / release]
+    for contract in CONTRACTS if release is not None else ():
+        released = folders[-1] / contract.file
+        if released.exists() and released.read_text(encoding="utf-8") != render(schema_of(contract)):
+            raise AlreadyReleased(f"{released} differs; raise the version of the package, or take --release away")
     written = []
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +104,7 @@ def export(directory: Path, *, release: bool = False) -> list[Path]:
 
 
 def check(directory: Path) -> list[Problem]:
-    """Drift between models and files, and incompatible change since the last release; empty when all is well."""
+    """Drift between models and files, and changes incompatible with any release; empty when all is well."""
     return [Problem(contract.file, detail) for contract in CONTRACTS for detail in _check(contract, directory)]
 
 
@@ -103,17 +115,26 @@ def _check(contract: Contract, directory: Path) -> Iterator[str]:
         yield f"missing in {directory}; write it with `journey-stream schemas export`"
     elif path.read_text(encoding="utf-8") != render(schema):
         yield "differs from the model; write it anew with `journey-stream schemas export`"
-    released = directory / RELEASED / contract.file
-    if released.exists():
-        yield from incompatibilities(contract.direction, json.loads(released.read_text(encoding="utf-8")), schema)
+    for file in sorted((directory / RELEASED).glob(f"*/{contract.file}")):
+        released = json.loads(file.read_text(encoding="utf-8"))
+        if released["$id"] == schema["$id"]:
+            for problem in incompatibilities(contract.direction, released, schema):
+                yield f"{problem} (release {file.parent.name})"
 
 
 def incompatibilities(direction: Literal["input", "output"], released: Schema, current: Schema) -> list[str]:
-    """What a producer (of an input) or a subscriber (to an output) of the last release would stumble over."""
+    """What somebody would stumble over when one side is of an earlier release and the other of this one.
+
+    Backward: what fits the release fits now. Forward: what fits now fits the release. A new field has to be optional
+    for both, and a field that is removed breaks whoever reads it.
+    """
+    old, new = (
+        ("a producer of the release may send it", "a worker of the release refuses it")
+        if direction == "input"
+        else ("topics still hold it", "a subscriber of the release does not expect it")
+    )
     removed = [f"{field}: was removed" for field in removed_fields(released, current)]
-    if direction == "input":
-        stumbles = refused(released, current)
-        return [*removed, *(f"{problem} (a producer of the last release may send it)" for problem in stumbles)]
-    stumbles = refused(current, released)
-    kept = [problem for problem in stumbles if problem.split(":")[0] not in {line.split(":")[0] for line in removed}]
-    return [*removed, *(f"{problem} (a subscriber of the last release does not expect it)" for problem in kept)]
+    gone = {line.split(":")[0] for line in removed}
+    backward = [f"{problem} ({old})" for problem in refused(released, current)]
+    forward = [f"{problem} ({new})" for problem in refused(current, released)]
+    return [*removed, *(problem for problem in [*backward, *forward] if problem.split(":")[0] not in gone)]

@@ -29,11 +29,11 @@ CLOSE_SECONDS_MAX = 5.0
 _log = logging.getLogger(__name__)
 
 
-def transactional_producer(settings: Settings, partition: int) -> AIOKafkaProducer:
-    """The producer of one task. Starting it fences whoever ran the task before."""
+def transactional_producer(settings: Settings, part: int | str) -> AIOKafkaProducer:
+    """The producer of one task, or of another part. Starting it fences whoever ran it before."""
     return AIOKafkaProducer(
         **_producer_options(settings),
-        transactional_id=settings.transactional_id(partition),
+        transactional_id=settings.transactional_id(part),
         transaction_timeout_ms=settings.transaction_timeout_ms,
     )
 

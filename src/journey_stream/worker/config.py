@@ -35,6 +35,7 @@ class TopicNames(NamedTuple):
     churn_risk: str
     identity_changes: str
     profiles: str
+    replayed: str
     erasures: str
     dead_letters: str
 
@@ -115,6 +116,7 @@ class Settings(BaseModel):
             churn_risk=f"{prefix}churn-risk",
             identity_changes=f"{prefix}identity-changes",
             profiles=f"{prefix}profiles",
+            replayed=f"{prefix}dead-letters-replayed",
             erasures=self.erasures_topic or f"{prefix}erasures",
             dead_letters=f"{prefix}dead-letters",
         )
@@ -136,9 +138,9 @@ class Settings(BaseModel):
     def tasks_group(self) -> str:
         return f"{self.application_id}-tasks"
 
-    def transactional_id(self, partition: int) -> str:
-        """One per task: starting its producer fences whoever ran the task before."""
-        return f"{self.application_id}-{partition}"
+    def transactional_id(self, part: int | str) -> str:
+        """One per task, and one for each other part: starting its producer fences whoever ran the part before."""
+        return f"{self.application_id}-{part}"
 
     def client_options(self) -> dict[str, Any]:
         """What every aiokafka client is given to reach the brokers. Raises OSError if a certificate cannot be read."""

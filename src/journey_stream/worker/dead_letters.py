@@ -9,7 +9,7 @@ from journey_stream.events.reasons import Reason
 Header = tuple[str, bytes | None]
 
 DETAIL_BYTES_MAX = 2_000
-_OWN = "dead_letter_"
+OWN_PREFIX = "dead_letter_"
 
 
 class DeadLetter(NamedTuple):
@@ -30,7 +30,7 @@ class DeadLetter(NamedTuple):
 def dead_letter_headers(letter: DeadLetter) -> list[Header]:
     """The headers of the message: the original's, then ours. Ours from an earlier round are replaced."""
     source = letter.source
-    headers: list[Header] = [header for header in letter.headers if not header[0].startswith(_OWN)]
+    headers: list[Header] = [header for header in letter.headers if not header[0].startswith(OWN_PREFIX)]
     headers += [
         ("dead_letter_reason", letter.reason.encode()),
         ("dead_letter_detail", letter.detail.encode(errors="replace")[:DETAIL_BYTES_MAX]),

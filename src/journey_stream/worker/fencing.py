@@ -24,9 +24,12 @@ OPEN_SECONDS_MAX = 60.0
 
 
 class TaskProducer:
-    """Writes the batches of the task of log partition `partition`, each in one transaction."""
+    """Writes the batches of the task of log partition `partition`, each in one transaction.
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    A word in place of the number stands for another part that only one may run, such as the replay of dead letters.
+    """
+
+    def __init__(self, settings: Settings, partition: int | str) -> None:
         self._settings = settings
         self._partition = partition
         self._seconds_max = settings.transaction_timeout_ms / 1000

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any, NamedTuple, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from journey_stream.engine.head import LINKS
 from journey_stream.engine.links import Links, Ranking, unpack_links
@@ -16,11 +14,10 @@ from journey_stream.events.log import Source, decode_touchpoint, original_of
 from journey_stream.events.times import MS_MAX
 from journey_stream.journey.model import Identity
 from journey_stream.worker.clients import close_consumer, partition_consumer
+from journey_stream.worker.committed import committed_records
 from journey_stream.worker.config import Settings
-from journey_stream.worker.errors import Uncertain
 from journey_stream.worker.topic_checks import TopicState
 
-STALL_SECONDS_MAX = 60.0
 _LINKS = b"p" + LINKS.to_bytes(4, "big")
 
 
@@ -168,30 +165,10 @@ class PersonReader:
                 found.append(LoggedTouchpoint(one, at, record.timestamp, original[0], original[2]))
         return sorted(found, key=lambda one: (one.occurred_at, one.source))
 
-    async def _records(self, topic: str) -> AsyncIterator[Any]:
+    def _records(self, topic: str) -> AsyncIterator[Any]:
         """Everything in a topic, from its beginning to what is committed now."""
         state = self._states.get(topic)
-        if state is None:
-            return
-        consumer = self._consumer
-        places = [TopicPartition(topic, number) for number in range(state.partitions)]
-        consumer.assign(places)
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
-        for place, beginning in (await consumer.beginning_offsets(places)).items():
-            consumer.seek(place, beginning)
-        moved, before = time.monotonic(), Counter[TopicPartition]()
-        while True:
-            at = Counter({place: await consumer.position(place) for place in places})
-            if all(at[place] >= ends[place] for place in places):
-                return
-            if at != before:
-                moved, before = time.monotonic(), at
-            elif time.monotonic() - moved > STALL_SECONDS_MAX:
-                raise Uncertain(f"{topic} delivers nothing, before its end")
-            for place, records in (await consumer.getmany(*places, timeout_ms=200)).items():
-                for record in records:
-                    if record.offset < ends[place]:
-                        yield record
+        return committed_records(self._consumer, topic, range(state.partitions if state else 0))
 
 
 def _share(one: str, links: Links, spans: dict[str, Spans]) -> Spans:

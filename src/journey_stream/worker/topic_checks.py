@@ -78,8 +78,9 @@ class _Alter:
 
 
 def _partitions(spec: TopicSpec, state: TopicState) -> Iterator[Problem]:
-    # Producers may partition a source as they like, and dead letters have no order to keep.
-    if spec.role in {Role.SOURCE, Role.DEAD_LETTERS} or state.partitions == spec.partitions:
+    # Producers may partition a source as they like, dead letters have no order to keep, and of the topic of what was
+    # replayed only one partition is used.
+    if spec.role in {Role.SOURCE, Role.DEAD_LETTERS, Role.REPLAYED} or state.partitions == spec.partitions:
         return
     if spec.role is Role.ERASURES:
         wrong = f"has {state.partitions} partitions and needs one: in any other, erasures are not looked for"
@@ -101,6 +102,8 @@ def _cleanup(spec: TopicSpec, state: TopicState, alter: _Alter) -> Iterator[Prob
     lost = (
         "erased people come back with a replay"
         if spec.role is Role.ERASURES
+        else "dead letters that were replayed before that are replayed again"
+        if spec.role is Role.REPLAYED
         else "customers who have been quiet for longer than its retention are forgotten"
         if spec.role.compacted
         else "all but the last record of a key are lost"

@@ -27,12 +27,13 @@ class Role(StrEnum):
     STATE = "state"
     EVENTS = "events"
     VIEW = "view"
+    REPLAYED = "replayed"
     ERASURES = "erasures"
     DEAD_LETTERS = "dead letters"
 
     @property
     def compacted(self) -> bool:
-        return self in {Role.STATE, Role.VIEW, Role.ERASURES}
+        return self in {Role.STATE, Role.VIEW, Role.REPLAYED, Role.ERASURES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def topic_specs(settings: Settings, replicas: int, *, history: bool) -> list[Top
         (names.churn_risk, Role.EVENTS),
         (names.identity_changes, Role.EVENTS),
         (names.profiles, Role.VIEW),
+        (names.replayed, Role.REPLAYED),
         (names.erasures, Role.ERASURES),
         (names.dead_letters, Role.DEAD_LETTERS),
     ]
@@ -70,7 +72,7 @@ def topic_specs(settings: Settings, replicas: int, *, history: bool) -> list[Top
         TopicSpec(
             name,
             role,
-            1 if role is Role.ERASURES else settings.partitions,
+            1 if role in {Role.REPLAYED, Role.ERASURES} else settings.partitions,
             _configs(role, settings, replicas, history=history),
         )
         for name, role in [*sources, *ours]

@@ -67,14 +67,21 @@ OUTPUT_BREAKS = {
     "a time that is any text": (document(a={**TEXT, "format": "date-time"}), document(a=TEXT), "a: format none"),
 }
 
-INPUT_KEEPS = {
+BREAKS_THE_OTHER_WAY = {
+    "a required field made optional": (document(("a",), a=TEXT), document(a=TEXT), "a: is required"),
+    "a new required field": (document(a=TEXT), document(("b",), a=TEXT, b=TEXT), "b: is required"),
+    "a wider type": (document(a=TEXT), document(a={"type": ["string", "number"]}), "a: type number"),
+    "an integer that may be any number": (document(a={"type": "integer"}), document(a=NUMBER), "a: type number"),
+    "null accepted": (document(a=TEXT), document(a=TEXT_OR_NULL), "a: type null"),
+    "null no longer sent": (document(a=TEXT_OR_NULL), document(a=TEXT), "a: type null"),
+    "a longer text": (document(a={**TEXT, "maxLength": 8}), document(a={**TEXT, "maxLength": 9}), "a: maxLength 9"),
+    "one more value": (document(a={"enum": ["x"]}), document(a={"enum": ["x", "y"]}), "a: 'y'"),
+    "one value less": (document(a={"enum": ["x", "y"]}), document(a={"enum": ["x"]}), "a: 'y'"),
+}
+
+KEEPS = {
     "a new optional field": (document(a=TEXT), document(a=TEXT, b=TEXT)),
-    "a required field made optional": (document(("a",), a=TEXT), document(a=TEXT)),
-    "a wider type": (document(a=TEXT), document(a={"type": ["string", "number"]})),
-    "an integer that may be any number": (document(a={"type": "integer"}), document(a=NUMBER)),
-    "null accepted": (document(a=TEXT), document(a=TEXT_OR_NULL)),
-    "a longer text": (document(a={**TEXT, "maxLength": 8}), document(a={**TEXT, "maxLength": 9})),
-    "one more value": (document(a={"enum": ["x"]}), document(a={"enum": ["x", "y"]})),
+    "a new optional field that may be null": (document(a=TEXT), document(a=TEXT, b=TEXT_OR_NULL)),
     "words about a field": (document(a=TEXT), document(a={**TEXT, "description": "new", "default": "x"})),
     "the same thing behind a reference": (
         document(a=document(b=TEXT)),
@@ -82,19 +89,31 @@ INPUT_KEEPS = {
     ),
 }
 
-OUTPUT_KEEPS = {
-    "a new field": (document(a=TEXT), document(("a", "b"), a=TEXT, b=TEXT)),
-    "a field that is now always there": (document(a=TEXT), document(("a",), a=TEXT)),
-    "a value that is no longer sent": (document(a={"enum": ["x", "y"]}), document(a={"enum": ["x"]})),
-    "no longer null": (document(a=TEXT_OR_NULL), document(a=TEXT)),
-}
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+@pytest.mark.parametrize(("released", "current", "expected"), BREAKS_THE_OTHER_WAY.values(), ids=BREAKS_THE_OTHER_WAY)
+def test_a_change_that_breaks_one_way_is_found_whoever_writes(
+    direction: Any, released: Schema, current: Schema, expected: str
+) -> None:
+    problems = incompatibilities(direction, released, current)
+
+    assert [problem for problem in problems if problem.startswith(expected)] == problems != []
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+@pytest.mark.parametrize(("released", "current"), KEEPS.values(), ids=KEEPS)
+def test_a_change_that_nobody_notices_passes(direction: Any, released: Schema, current: Schema) -> None:
+    assert incompatibilities(direction, released, current) == []
 
 
 @pytest.mark.parametrize(("released", "current", "expected"), INPUT_BREAKS.values(), ids=INPUT_BREAKS)
 def test_a_change_that_an_old_producer_stumbles_over_is_found(released: Schema, current: Schema, expected: str) -> None:
     problems = incompatibilities("input", released, current)
+    told = [
+        problem for problem in problems if "a producer of the release" in problem or problem.endswith("was removed")
+    ]
 
-    assert [problem for problem in problems if problem.startswith(expected)] == problems != []
+    assert [problem for problem in told if problem.startswith(expected)] == told != []
 
 
 @pytest.mark.parametrize(("released", "current", "expected"), OUTPUT_BREAKS.values(), ids=OUTPUT_BREAKS)
@@ -102,18 +121,11 @@ def test_a_change_that_an_old_subscriber_stumbles_over_is_found(
     released: Schema, current: Schema, expected: str
 ) -> None:
     problems = incompatibilities("output", released, current)
+    told = [
+        problem for problem in problems if "a subscriber of the release" in problem or problem.endswith("was removed")
+    ]
 
-    assert [problem for problem in problems if problem.startswith(expected)] == problems != []
-
-
-@pytest.mark.parametrize(("released", "current"), INPUT_KEEPS.values(), ids=INPUT_KEEPS)
-def test_a_change_that_no_producer_notices_passes(released: Schema, current: Schema) -> None:
-    assert incompatibilities("input", released, current) == []
-
-
-@pytest.mark.parametrize(("released", "current"), OUTPUT_KEEPS.values(), ids=OUTPUT_KEEPS)
-def test_a_change_that_no_subscriber_notices_passes(released: Schema, current: Schema) -> None:
-    assert incompatibilities("output", released, current) == []
+    assert [problem for problem in told if problem.startswith(expected)] == told != []
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)

@@ -20,7 +20,7 @@ def test_the_schemas_in_the_repository_are_those_of_the_models() -> None:
 
 
 def test_what_was_just_exported_has_no_problem(tmp_path: Path) -> None:
-    schemas.export(tmp_path, release=True)
+    schemas.export(tmp_path, release="1.0.0")
 
     assert schemas.check(tmp_path) == []
 
@@ -57,12 +57,45 @@ def test_a_missing_schema_is_named(tmp_path: Path) -> None:
 
 
 def test_an_incompatible_change_since_the_last_release_is_found(tmp_path: Path) -> None:
-    schemas.export(tmp_path, release=True)
-    released = tmp_path / "released" / "stage-change.schema.json"
+    schemas.export(tmp_path, release="1.0.0")
+    released = tmp_path / "released" / "1.0.0" / "stage-change.schema.json"
     properties = json.loads(released.read_text())["properties"] | {"mood": {"type": "string"}}
     edit(released, {"properties": properties})
 
-    assert [Problem("stage-change.schema.json", "mood: was removed")] == schemas.check(tmp_path)
+    assert [Problem("stage-change.schema.json", "mood: was removed (release 1.0.0)")] == schemas.check(tmp_path)
+
+
+def test_every_release_counts_and_not_only_the_last(tmp_path: Path) -> None:
+    schemas.export(tmp_path, release="1.0.0")
+    schemas.export(tmp_path, release="1.1.0")
+    first = tmp_path / "released" / "1.0.0" / "profile.schema.json"
+    edit(first, {"required": json.loads(first.read_text())["required"][1:]})
+
+    [problem] = schemas.check(tmp_path)
+
+    assert str(problem).startswith(
+        "profile.schema.json: profile_id: is required on one side only (topics still hold it)"
+    )
+    assert str(problem).endswith("(release 1.0.0)")
+
+
+def test_another_version_of_a_contract_starts_anew(tmp_path: Path) -> None:
+    schemas.export(tmp_path, release="1.0.0")
+    edit(tmp_path / "released" / "1.0.0" / "profile.schema.json", {"$id": "urn:of:version:0", "required": []})
+
+    assert schemas.check(tmp_path) == []
+
+
+def test_what_was_released_is_not_written_over(tmp_path: Path) -> None:
+    schemas.export(tmp_path, release="1.0.0")
+    released = tmp_path / "released" / "1.0.0" / "profile.schema.json"
+    edit(released, {"title": "Somebody"})
+    before = released.read_bytes()
+
+    with pytest.raises(schemas.AlreadyReleased, match="raise the version"):
+        schemas.export(tmp_path, release="1.0.0")
+
+    assert before == released.read_bytes()
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)

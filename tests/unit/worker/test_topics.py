@@ -40,7 +40,9 @@ def test_a_source_comes_first_and_every_topic_has_the_partitions_of_the_settings
     specs = topic_specs(SETTINGS, 1, history=False)
 
     assert ["web", *SETTINGS.topics] == [spec.name for spec in specs]
-    assert {4} == {spec.partitions for spec in specs if spec.name != SETTINGS.topics.erasures}
+    assert {4} == {
+        spec.partitions for spec in specs if spec.name not in {SETTINGS.topics.erasures, SETTINGS.topics.replayed}
+    }
 
 
 def test_topics_for_history_keep_everything() -> None:
@@ -55,6 +57,7 @@ def test_topics_for_history_keep_everything() -> None:
         "journey.churn-risk": "-1",
         "journey.identity-changes": "-1",
         "journey.profiles": None,
+        "journey.dead-letters-replayed": None,
         "journey.erasures": None,
         "journey.dead-letters": "-1",
     } == retention
