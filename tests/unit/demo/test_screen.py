@@ -9,7 +9,9 @@ from journey_stream.demo.screen import Gauges, bar, picture, sparkline, stage_st
 from journey_stream.demo.summary import Outcome, how_to_go_on, summary
 from tests.unit.demo.helpers import STAGES, board, change, risk, view
 
-OUTCOME = Outcome(164_539, 60.0, "127.0.0.1:4711", "http://127.0.0.1:1/metrics", "/tmp/x/journey.yaml")
+OUTCOME = Outcome(
+    164_539, 60.0, "127.0.0.1:4711", "http://127.0.0.1:1/metrics", "/tmp/x/journey.yaml", "http://127.0.0.1:8600/"
+)
 GAUGES = Gauges("a year of 2,469 real households", 12_345.6, 4_000, 0.3, 131, "127.0.0.1:45123")
 
 
