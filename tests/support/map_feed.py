@@ -63,7 +63,12 @@ class Feed:
         erasures = Erasures(ErasureKey(b"shop"))
         self._gathering = Gathering(self._topics, erasures)
         self._writer = Writer(store.session(), erasures)
-        self._offsets: defaultdict[str, int] = defaultdict(int)
+        self._offsets = defaultdict(int, {topic: offset for (topic, _), offset in self._writer.offsets.items()})
+
+    @property
+    def version(self) -> int:
+        """Of the store; 0 before the first batch."""
+        return self._writer.version
 
     def write(self, arrivals: Iterable[Arrival], *, until: int | None = None) -> int:
         """One batch, as of `until` (ms) or the last arrival; returns its version."""
@@ -78,8 +83,7 @@ class Feed:
 
     def _take(self, arrival: Arrival) -> None:
         self.now = max(self.now, arrival.at)
-        self._offsets["source"] += 1
-        source = Source("touchpoints", 0, self._offsets["source"])
+        source = Source("touchpoints", 0, self._offsets[self._topics.log])
         found = read_touchpoint(arrival.value, self._policy)
         if isinstance(found, Refused):
             self._refuse("router", source, arrival.value, found.reason, found.detail)

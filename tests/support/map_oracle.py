@@ -74,14 +74,14 @@ class MapOracle:
     """`folder` holds what was told, `arrivals` are all records of the sources."""
 
     def __init__(self, folder: Path, arrivals: Iterable[Arrival], model: Model, limits: Limits) -> None:
-        self.model = model
+        self.model, self.arrivals = model, list(arrivals)
         self.messages, self.risk_messages, self.identity_messages, views, self.dead_letters = (
             [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
             for name in ("stage-changes", "churn-risk", "identity-changes", "profiles", "dead-letters")
         )
         self.views: dict[str, Json] = {view["profile_id"]: view for view in views}
         self.standing = [one for one in _winners(self.messages, "change_id") if one["kind"] == "entered"]
-        self.met = _met(arrivals, model, limits)
+        self.met = _met(self.arrivals, model, limits)
         self.now = max(ms(view["updated_at"]) for view in self.views.values())
 
     # --- the questions

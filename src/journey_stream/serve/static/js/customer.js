@@ -4,7 +4,7 @@ import { withChanges } from "./address.js";
 import { Asker } from "./api.js";
 import { byId, h, show } from "./dom.js";
 import { risk } from "./customers.js";
-import { date, moment, plural, share, words } from "./format.js";
+import { capital, moment, plural, share, words } from "./format.js";
 import { pathPicture } from "./customer_path.js";
 import { timeline } from "./customer_timeline.js";
 import { failed, loading } from "./states.js";
@@ -84,9 +84,9 @@ function riskPanel(person) {
   const most = Math.max(0.01, ...current.contributions.map((one) => Math.abs(one.log_odds)));
   return panel(
     h("p", {}, h("span", { class: "gauge" }, share(current.probability)), " ", risk(current.band, null)),
-    h("p", { class: "why" }, `likely to stay away for the ${plural(Math.round(current.window_days), "day")} from ${moment(current.entered_at)} on.`),
+    h("p", { class: "why" }, `Likely to stay away for the ${plural(Math.round(current.window_days), "day")} from ${moment(current.entered_at)} on.`),
     h("ul", { class: "weights" }, current.contributions.map((one) => h("li", { class: one.log_odds > 0 ? "raises" : "lowers" },
-      h("span", {}, one.text), h("span", {}, `${one.log_odds > 0 ? "+" : "−"}${Math.abs(one.log_odds).toFixed(2)}`),
+      h("span", {}, capital(one.text)), h("span", {}, `${one.log_odds > 0 ? "+" : "−"}${Math.abs(one.log_odds).toFixed(2)}`),
       h("span", { class: "balance", "aria-hidden": "true" }, h("i", { size: { width: `${((Math.abs(one.log_odds) / most) * 50).toFixed(1)}%` } }))))),
     h("p", { class: "fine more-row" }, "In log-odds against a typical customer: right and above 0 raises the risk, left lowers it. ",
       `${current.model_name}, version ${current.model_version}.`));

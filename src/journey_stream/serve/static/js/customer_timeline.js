@@ -2,7 +2,7 @@
 // identity and touchpoints.
 
 import { h } from "./dom.js";
-import { date, duration, moment, plural, share, time, words } from "./format.js";
+import { capital, date, duration, moment, plural, share, time, words } from "./format.js";
 
 const KINDS = { stage: "Stage changes", risk: "Churn risk", identity: "Identity", touch: "Touchpoints" };
 const FIRST = 60;
@@ -56,7 +56,7 @@ function stageMoment(messages, touches) {
   const standing = last.standing;
   const from = last.from_stage ? `${words(last.from_stage)} → ` : "New: ";
   const silent = last.silent_since !== null;
-  return shell(`stage ${silent ? "silent" : ""} ${standing ? "" : "corrected"}`, `${from}${words(last.to_stage)}`, last.entered_at,
+  return shell(`stage ${silent ? "silent" : ""} ${standing ? "" : "corrected"}`, capital(`${from}${words(last.to_stage)}`), last.entered_at,
     h("p", { class: "why" }, sentence(last.text)),
     correction(messages, standing),
     silent && h("p", { class: "fine" }, `Silence of ${duration(last.window_seconds)} since ${moment(last.silent_since)}.`),
@@ -68,7 +68,7 @@ function riskMoment(messages, touches) {
   const [last] = messages;
   const title = `Risk ${last.previous_band ? `${last.previous_band} → ` : ""}${last.band}, ${share(last.probability)}`;
   return shell(`risk ${last.standing ? "" : "corrected"}`, title, last.entered_at,
-    h("p", { class: "why" }, sentence(last.text)),
+    h("p", { class: "why" }, capital(sentence(last.text))),
     correction(messages, last.standing),
     reason(last, touches, `${last.model_name} version ${last.model_version}, revision ${last.revision}`));
 }
@@ -94,7 +94,7 @@ function identityMoment(one, person, touches) {
 
 function touchMoment(one, person) {
   const extras = [one.campaign && `campaign ${one.campaign}`, one.value !== null && `${one.value} ${one.currency ?? ""}`.trim(), one.owner_id !== person.profile_id && `as ${one.owner_id}`].filter(Boolean);
-  return shell("touch", [`${words(one.channel)}: ${words(one.type)} `, extras.length > 0 && h("span", { class: "fine" }, extras.join(", "))], one.occurred_at);
+  return shell("touch", [capital(`${words(one.channel)}: ${words(one.type)} `), extras.length > 0 && h("span", { class: "fine" }, extras.join(", "))], one.occurred_at);
 }
 
 function reason(message, touches, origin) {

@@ -1,7 +1,7 @@
 // The picture of flows between stages, and its table.
 
 import { byId, h, s, show, showTable, table } from "./dom.js";
-import { count, duration, plural, words } from "./format.js";
+import { capital, count, duration, plural, words } from "./format.js";
 import { layOut } from "./flow_layout.js";
 
 const UPRIGHT_BELOW_PX = 640;
@@ -95,8 +95,6 @@ function label(stage, along, place) {
     s("text", { class: "flow-name", x, y: y - 1 }, capital(stage === null ? "New" : words(stage))),
     s("text", { class: "flow-side", x, y: y + 15 }, now === undefined ? "customers" : `${count(now)} now`));
 }
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function sentence(flow) {
   const stay = flow.median_seconds === null ? "" : `, after a median of ${duration(flow.median_seconds)}`;

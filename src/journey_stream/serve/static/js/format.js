@@ -39,6 +39,8 @@ export const time = (instant) => (instant ? clock.format(new Date(instant)) : "�
 export const moment = (instant) => (instant ? `${date(instant)}, ${time(instant)}` : "–");
 export const monthName = (text) => month.format(new Date(`${text}-01T00:00:00Z`));
 
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** `page_view` as “page view”. */
 export const words = (name) => String(name).replaceAll("_", " ").replaceAll("-", " ");
 

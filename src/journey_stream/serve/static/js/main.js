@@ -71,9 +71,11 @@ async function refreshMap() {
     showMap(await mapAsker.ask("api/map", address.pick(state, address.FILTER)));
   } catch (error) {
     if (error.name === "AbortError") return;
-    byId("figures").hidden = false;
-    byId("nothing").hidden = true;
-    for (const id of ["stations", "flow-picture", "stalls", "drop-offs"]) failed(byId(id), error, refreshMap);
+    const place = byId("nothing");
+    if (error.status === 0 && mapAt !== null) return; // the head of the page says that the connection is gone
+    byId("figures").hidden = true;
+    place.hidden = false;
+    failed(place, error, refresh);
   }
 }
 
@@ -119,7 +121,7 @@ function news(heard) {
     if (document.hidden || told === version) return;
     version = told;
     refresh();
-  }, version === null ? 0 : NEWS_MS);
+  }, NEWS_MS);
 }
 
 function liveness(state) {

@@ -16,7 +16,7 @@ export function failed(root, error, again) {
     return;
   }
   show(root, h("div", { class: "note failed", role: "alert" },
-    h("strong", {}, "This could not be read"),
+    h("strong", {}, error.status === 404 ? "Nobody by this name" : "This could not be read"),
     error.message,
     again && h("div", {}, h("button", { type: "button", "data-key": "again", onclick: again }, "Try again"))));
 }
