@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +125,7 @@ async def _maps(client: httpx.AsyncClient, oracle: MapOracle, look: Callable[[Js
             ("/api/map", {}, oracle.map(asked)),
             ("/api/cohorts", {}, oracle.cohorts(asked)),
         ]
-        for by, days, goal in product(("type", "channel", "campaign"), (3, 30), ("purchase", "interest")):
+        for by, days, goal in (("type", 30, "interest"), ("channel", 3, "purchase"), ("campaign", 30, "purchase")):
             question = {"by": by, "look_back_days": days, "goal": goal}
             questions.append(("/api/attribution", question, oracle.attribution(asked, goal, by, days)))
         questions.append(("/api/attribution", {}, oracle.attribution(asked, oracle.goal(), "type", 30)))

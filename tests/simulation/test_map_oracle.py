@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from journey_stream.engine.limits import Limits
 from journey_stream.history.record import HistoryRecord
 from journey_stream.history.simulate import simulate_records
+from journey_stream.serve.projection.files import project_files
+from journey_stream.serve.queries.attribution import attribution
+from journey_stream.serve.queries.connection import DIALECTS
+from journey_stream.serve.queries.facts import Facts
+from journey_stream.serve.queries.filters import EVERYTHING
+from journey_stream.serve.queries.journey_map import journey_map
+from journey_stream.serve.queries.reading import read
+from journey_stream.serve.store.duckdb_store import DuckDBStore
+from journey_stream.serve.store.meta import Origin
 from tests.integration.journeys import model, scorer
 from tests.integration.map_history import END_MS, MODEL, arrivals
-from tests.support.map_oracle import Asked, MapOracle
+from tests.support.map_oracle import Asked, MapOracle, differences
 
 
 @pytest.fixture(params=range(4))
@@ -44,3 +55,18 @@ def test_the_history_holds_everything_that_a_map_can_show(oracle):
     assert {one["reason"] for one in oracle.dead_letters} >= {"too_late", "conflicting_duplicate"}
     assert any(oracle.person(who)["merged_into"] for who in oracle.everybody())
     assert oracle.attribution(Asked(), "purchase", "type", 30)["conversions"] > 30
+
+
+def test_files_that_are_projected_have_the_numbers_of_the_oracle(oracle, tmp_path):
+    records = [HistoryRecord(one.at, one.value, "test", number) for number, one in enumerate(oracle.arrivals)]
+    with contextlib.closing(DuckDBStore(None, Origin("test", ""))) as store:
+        project_files(store, tmp_path, records, oracle.model, order="file")
+        connection = store.connect()
+        Facts(DIALECTS["duckdb"]).refresh(connection)
+        with read(connection, DIALECTS["duckdb"], EVERYTHING) as reading:
+            credited = attribution(reading, "purchase", "type", 30)
+            shown = journey_map(reading, oracle.model.stages)
+
+    expected = {"version": 1, **oracle.attribution(Asked(), "purchase", "type", 30)}
+    assert [] == differences(expected, msgspec.to_builtins(credited))
+    assert [] == differences({"version": 1, **oracle.map(Asked())}, msgspec.to_builtins(shown))

@@ -38,8 +38,9 @@ def _meant_for_people() -> tuple[type[Exception], ...]:
     from journey_stream.churn.errors import FitError  # noqa: PLC0415
     from journey_stream.history.record import HistoryError  # noqa: PLC0415
     from journey_stream.journey.errors import ModelError  # noqa: PLC0415
+    from journey_stream.serve.store.errors import StoreError  # noqa: PLC0415
     from journey_stream.worker.broker_errors import BrokerError  # noqa: PLC0415
     from journey_stream.worker.config_file import ConfigError  # noqa: PLC0415
     from journey_stream.worker.errors import WorkerError  # noqa: PLC0415
 
-    return CommandError, FitError, HistoryError, ModelError, BrokerError, ConfigError, WorkerError
+    return CommandError, FitError, HistoryError, ModelError, BrokerError, ConfigError, StoreError, WorkerError

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from journey_stream.cli import (
+    attribution,
     churn,
     dead_letters,
     demo,
@@ -50,6 +51,7 @@ app.command("export", rich_help_panel=RUN)(export.export)
 app.command("erase", rich_help_panel=RUN)(erase.erase)
 app.command("replay", rich_help_panel=HISTORY)(replay.replay)
 app.command("simulate", rich_help_panel=HISTORY)(simulate.simulate)
+app.command("attribution", rich_help_panel=HISTORY)(attribution.attribution)
 app.add_typer(churn.app, name="churn", rich_help_panel=RULES)
 app.add_typer(model.app, name="model", rich_help_panel=RULES)
 app.add_typer(schemas.app, name="schemas", rich_help_panel=RULES)

@@ -7,7 +7,7 @@ the log's wire format, and decided by the same state machine. Time is virtual: i
 import contextlib
 import gc
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -49,6 +49,9 @@ from journey_stream.history.record import HistoryError, HistoryRecord, ReportPro
 from journey_stream.journey.model import Model
 
 Order = Literal["time", "file"]
+Logged = Callable[[bytes | None, int, bytes], None]
+"""Gets key, time (ms) and value of a record of the log."""
+
 PACK_EVERY_RECORDS = 5_000
 """How often the engine packs the profiles at work, as the commit of a batch does in the running system."""
 
@@ -111,6 +114,7 @@ def simulate_records(
     order: Order = "time",
     as_of: int | None = None,
     latest_arrival: int = MS_MAX,
+    logged: Logged = lambda *_: None,
 ) -> Simulated:
     """Write into `out_dir` what the topics would carry: stage-changes.jsonl, churn-risk.jsonl, identity-changes.jsonl,
     profiles.jsonl and dead-letters.jsonl.
@@ -121,12 +125,13 @@ def simulate_records(
     come, each at the latest instant that has occurred so far, so that late ones are late. Nothing arrives after
     `latest_arrival`, as nothing arrives in the running system after now: a touchpoint from further ahead is refused.
     At the end everything due until `as_of` is decided (default: the last arrival). Instants in ms since the epoch.
+    `logged` is told each record of the log before it is applied.
     Raises HistoryError.
     """
     if order == "time":
         records = in_time_order(records)
     with _rare_collections(), OutputFiles(out_dir) as files:
-        run = _Run(Partition(model, limits, scorer), model.policy(), files, latest_arrival)
+        run = _Run(Partition(model, limits, scorer), model.policy(), files, latest_arrival, logged)
         for record in records:
             run.feed(record)
         return run.finish(as_of)
@@ -144,11 +149,14 @@ def _rare_collections() -> Iterator[None]:
 
 
 class _Run:
-    def __init__(self, partition: Partition, policy: Policy, files: OutputFiles, latest_arrival: int) -> None:
+    def __init__(
+        self, partition: Partition, policy: Policy, files: OutputFiles, latest_arrival: int, logged: Logged
+    ) -> None:
         self._partition = partition
         self._policy = policy
         self._files = files
         self._latest_arrival = latest_arrival
+        self._logged = logged
         self._now = LONG_AGO
         self._views: dict[str, ProfileChanged] = {}
         self._result = Simulated()
@@ -176,6 +184,7 @@ class _Run:
         waiting = deque([(key, logged)])
         while waiting:
             key, logged = waiting.popleft()
+            self._logged(key, at, logged)
             record = decode(key, at, logged)
             if isinstance(record, Unreadable):
                 if source is not None:

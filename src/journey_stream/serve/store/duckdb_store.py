@@ -1,7 +1,8 @@
 """The tables in a file of DuckDB, which one process at a time may open."""
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +71,28 @@ class DuckDBStore:
             raise StoreError(f"{self.describe().capitalize()} cannot be opened: {_reason(error)}") from error
         except duckdb.Error as error:
             raise StoreError(f"{self.describe().capitalize()} cannot be opened: {error}. {_ANOTHER}") from error
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database that no process serves at present, to read from. Raises StoreError if it cannot be used."""
+    if not path.exists():
+        raise StoreError(f"There is no database {path}. journey-stream serve makes one; its setting is serve_database.")
+    # Beside it, in memory, what is worked out of it finds room.
+    connection = duckdb.connect(_MEMORY)
+    quoted = str(path).replace("'", "''")
+    try:
+        connection.execute(f"ATTACH '{quoted}' AS stored (READ_ONLY)")
+        connection.execute("USE stored")
+        connection.execute("SELECT 1 FROM meta")
+    except duckdb.Error as error:
+        connection.close()
+        holder = _holder(error)
+        busy = f"{holder} has it open. Ask that one, at /api/attribution, or stop it."
+        other = f"{str(error).rstrip('.!')}. Expected one that journey-stream serve has made."
+        raise StoreError(f"The database {path} cannot be read: {busy if holder else other}") from error
+    with contextlib.closing(connection):
+        yield connection
 
 
 def remove(path: Path) -> None:
