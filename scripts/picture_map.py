@@ -21,7 +21,7 @@ from playwright.async_api import Browser, async_playwright
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 BYTES_MAX = 300_000
-WIDTH, HEIGHT, CUSTOMER_HEIGHT = 1280, 1400, 1180
+WIDTH, HEIGHT, CUSTOMER_HEIGHT = 1280, 1620, 1180
 LOOKED_THROUGH = 300
 
 

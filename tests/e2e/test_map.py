@@ -17,7 +17,7 @@ import pytest_asyncio
 pytest.importorskip("playwright")
 pytest.importorskip("axe_core_python")
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from tests.support.map_page import (
     ShopServer,
@@ -94,6 +94,12 @@ def corrected_customer(base: str) -> dict[str, Any]:
     raise AssertionError("nobody was corrected, so that this test shows nothing")
 
 
+async def show_all(page: Page) -> None:
+    """Of a long history, what waits behind a button too."""
+    while await page.locator("[data-key=more]").count():
+        await page.click("[data-key=more]")
+
+
 def standing(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in changes if one["standing"]]
 
@@ -126,6 +132,30 @@ async def test_every_flow_is_in_the_picture_and_in_its_table(base: str, visit: V
     assert len(flows) == await visit.page.locator("#flow-picture path.flow").count()
     expected = [(one["from"] or "new customers", one["to"], grouped(one["count"])) for one in flows]
     assert expected == [tuple(row.split("\t")[:3]) for row in rows]
+
+
+async def test_a_flow_runs_clear_of_the_stages_that_it_skips_and_the_picture_fits(visit: Visit) -> None:
+    laid = await visit.page.evaluate(
+        """async () => {
+            const { layOut } = await import("/js/flow_layout.js");
+            const flows = [];
+            for (const from of [0, 1, 2, 3, 4]) for (const to of [0, 1, 2, 3, 4]) {
+                if (from !== to) flows.push({ from, to, count: 1 + ((from * 37 + to * 101) % 90) });
+            }
+            return layOut({ size: 5, flows, length: 900, depth: 400, gap: 50, margin: 60, thickness: 150 });
+        }"""
+    )
+
+    passed = [
+        ribbon["lane"] - ribbon["width"] / 2 - side["nodes"][between]["end"]
+        for side in (laid["above"], laid["below"])
+        for ribbon in side["ribbons"]
+        if ribbon["span"] > 1
+        for between in range(ribbon["a"] + 1, ribbon["b"])
+    ]
+    assert min(passed) > 0
+    assert 10 + 10 == sum(len(side["ribbons"]) for side in (laid["above"], laid["below"]))
+    assert laid["above"]["extent"] + laid["below"]["extent"] <= 400
 
 
 async def test_a_flow_that_is_pointed_at_is_told_in_words(base: str, visit: Visit) -> None:
@@ -247,6 +277,7 @@ async def test_a_customer_is_shown_with_the_reason_of_every_change(browser: Brow
 
     async with visiting(browser, base, f"/?customer={person['profile_id']}") as visit:
         page = visit.page
+        await show_all(page)
         shown = [
             (await one.locator(".moment-title").inner_text()).lower().replace("new: ", "").split("→")[-1].strip()
             for one in await page.locator(".moment.stage:not(.corrected)").all()
@@ -264,6 +295,7 @@ async def test_what_was_corrected_is_marked_as_such(browser: Browser, base: str)
     stand = {one["change_id"] for one in standing(person["changes"])}
 
     async with visiting(browser, base, f"/?customer={person['profile_id']}") as visit:
+        await show_all(visit.page)
         marked = visit.page.locator(".moment.stage.corrected .tag.correction")
 
         assert len(ids - stand) == await marked.count()

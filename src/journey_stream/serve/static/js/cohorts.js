@@ -4,7 +4,7 @@ import { byId, h, show } from "./dom.js";
 import { nothing } from "./states.js";
 import { count, monthName, share } from "./format.js";
 
-const LEVELS = [0, 0.05, 0.15, 0.3, 0.45, 0.65];
+const LEVELS = [0, 0.1, 0.25, 0.4, 0.6, 0.8];
 const root = byId("cohort-panel");
 
 const level = (part) => (part === 0 ? 0 : LEVELS.filter((edge) => part > edge).length);

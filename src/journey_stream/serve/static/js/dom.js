@@ -61,5 +61,6 @@ const classes = (column) => [column.number && "number", column.class].filter(Boo
 
 /** Renews the table under a picture and leaves its `details` open or closed. */
 export function showTable(details, built) {
+  details.hidden = false;
   details.replaceChildren(details.querySelector("summary"), built);
 }

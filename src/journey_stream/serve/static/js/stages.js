@@ -52,7 +52,7 @@ function station(stage, bands, most, customers) {
         fact("Entered", count(stage.entered)),
         fact("Left", count(stage.left)),
         fact("Median stay", duration(stage.median_seconds))),
-      ways("Brought in by", stage.brought_by, GONE, "Nobody yet"),
+      ways("Brought in by", stage.brought_by, GONE, stage.entered ? "Nothing but silence" : "Nobody yet"),
       ways("Left in silence after", stage.left_after, NOTHING, "Nobody", "loss")));
 }
 
