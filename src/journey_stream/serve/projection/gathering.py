@@ -1,8 +1,8 @@
 """Gathers records of the topics into a batch for the store."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -11,28 +11,12 @@ from journey_stream.events.times import to_ms
 from journey_stream.serve.projection import messages
 from journey_stream.serve.projection.log_records import named_in, read_log_record
 from journey_stream.serve.store.batch import Batch, Row
+from journey_stream.worker.batch import LogRecord
 from journey_stream.worker.config import TopicNames
 from journey_stream.worker.errors import WorkerError
 
 FOLLOWED: Final = (*("log", "stage_changes", "churn_risk", "identity_changes", "profiles", "dead_letters", "erasures"),)
 """The topics that are read, by their names in the settings."""
-
-Header = tuple[str, bytes | None]
-
-
-class Record(Protocol):
-    """A record as a consumer hands it over; `timestamp` in ms."""
-
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def headers(self) -> Sequence[Header]: ...
 
 
 class Gathering:
@@ -46,7 +30,7 @@ class Gathering:
         self._erasures = erasures
         self._batch = Batch()
         self._views: dict[str, Row | None] = {}
-        self._adders: dict[str, Callable[[int, Iterable[Record]], int]] = {
+        self._adders: dict[str, Callable[[int, Iterable[LogRecord]], int]] = {
             topics.log: self._log,
             topics.dead_letters: self._dead_letters,
             topics.erasures: self._add_erasures,
@@ -70,7 +54,7 @@ class Gathering:
     def is_empty(self) -> bool:
         return not self._batch.records and not self._batch.offsets and not self._batch.erase_all
 
-    def add(self, topic: str, partition: int, records: Iterable[Record]) -> None:
+    def add(self, topic: str, partition: int, records: Iterable[LogRecord]) -> None:
         """Raises WorkerError for a record that no worker of ours wrote."""
         self._batch.records += self._adders[topic](partition, records)
 
@@ -106,7 +90,7 @@ class Gathering:
         parent, at = row[4], to_ms(datetime.fromisoformat(row[5]))
         return parent is not None and self._is_erased(parent, at)
 
-    def _log(self, partition: int, records: Iterable[Record]) -> int:
+    def _log(self, partition: int, records: Iterable[LogRecord]) -> int:
         touchpoints, passes, latest, count = self._batch.touchpoints, self._batch.passes, self._erasures.latest, 0
         for record in records:
             count += 1
@@ -121,8 +105,8 @@ class Gathering:
 
     def _messages(
         self, decode: Callable[[bytes], messages.Message], table: str
-    ) -> Callable[[int, Iterable[Record]], int]:
-        def add(partition: int, records: Iterable[Record]) -> int:
+    ) -> Callable[[int, Iterable[LogRecord]], int]:
+        def add(partition: int, records: Iterable[LogRecord]) -> int:
             count, rows = 0, getattr(self._batch, table)
             for record in records:
                 count += 1
@@ -138,14 +122,14 @@ class Gathering:
 
         return add
 
-    def _forget(self, table: str, record: Record) -> None:
+    def _forget(self, table: str, record: LogRecord) -> None:
         """A null value: whatever is kept of this profile goes, in the tables and in what waits to come into them."""
         profile_id = (record.key or b"").decode(errors="replace")
         rows: list[Row] = getattr(self._batch, table)
         setattr(self._batch, table, [row for row in rows if row[0] != profile_id])
         self._batch.gone.setdefault(table, set()).add(profile_id)
 
-    def _profiles(self, partition: int, records: Iterable[Record]) -> int:
+    def _profiles(self, partition: int, records: Iterable[LogRecord]) -> int:
         count, views = 0, self._views
         for record in records:
             count += 1
@@ -159,7 +143,7 @@ class Gathering:
                 raise _unreadable("profiles", partition, record, error) from error
         return count
 
-    def _dead_letters(self, partition: int, records: Iterable[Record]) -> int:
+    def _dead_letters(self, partition: int, records: Iterable[LogRecord]) -> int:
         count = 0
         for record in records:
             count += 1
@@ -176,7 +160,7 @@ class Gathering:
             )
         return count
 
-    def _add_erasures(self, partition: int, records: Iterable[Record]) -> int:
+    def _add_erasures(self, partition: int, records: Iterable[LogRecord]) -> int:
         count = 0
         for record in records:
             count += 1
@@ -197,7 +181,7 @@ class Gathering:
         return count
 
 
-def _unreadable(what: str, partition: int, record: Record, error: Exception) -> WorkerError:
+def _unreadable(what: str, partition: int, record: LogRecord, error: Exception) -> WorkerError:
     return WorkerError(
         f"A record of the topic for {what.replace('_', ' ')}, partition {partition}, offset {record.offset}, cannot be "
         f"read ({error}). Was it written by something else, or by a later release? Give this application a "
