@@ -12,6 +12,8 @@ from journey_stream.worker.config import Settings
 
 POLL_MS = 100
 RECORDS_MAX = 2_000
+PAUSE_SECONDS = 0.1
+"""Between two looks: for people a screen is live enough so, and the broker is spared thousands of small questions."""
 
 
 class Subscriber:
@@ -57,6 +59,8 @@ class Subscriber:
                     apply(record)
             self._news.set()
             self._news = asyncio.Event()
+            if sum(map(len, found.values())) < RECORDS_MAX:
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def catch_up(self) -> None:
         """Waits until everything that is committed by now has been read; `follow` must be running."""

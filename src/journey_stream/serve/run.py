@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -27,7 +28,7 @@ from journey_stream.worker.config import Settings
 from journey_stream.worker.erasure_key import erasure_key_of
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.logs import configure_logs
-from journey_stream.worker.run import read_model
+from journey_stream.worker.run import GC_THRESHOLDS, read_model
 
 STREAMS_SECONDS_MAX = 5
 """How long a client may take to end its request when the service stops."""
@@ -38,6 +39,8 @@ _log = logging.getLogger(__name__)
 def start(settings: Settings, *, rebuild: bool = False) -> int:
     """Serve as this process: 0 after a signal, 1 with a message on stderr if a person has to do something."""
     configure_logs(settings.log_level, settings.log_format)
+    # Batches of a backlog are hundreds of thousands of rows, and not one cycle is among them.
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         asyncio.run(serve(settings, rebuild=rebuild))
     except (ModelError, StoreError, WorkerError) as error:

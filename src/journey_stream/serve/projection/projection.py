@@ -26,10 +26,18 @@ from journey_stream.worker.lives import Pauses, live_until
 BATCH_RECORDS_MAX: Final = 60_000
 """More than that is not gathered while a batch is being written."""
 
-INTERVAL_SECONDS: Final = 0.2
-"""A batch that is smaller waits for so long after the one before it: a commit costs some milliseconds of the disk."""
+INTERVAL_SECONDS: Final = 0.5
+"""A batch that is smaller waits for so long after the one before it: each costs some dozens of statements."""
+
+REST: Final = 3.0
+"""It also waits for so many times as long as that one took: the machine may have a worker to run, too."""
 
 POLL_MS: Final = 100
+
+PAUSE_SECONDS: Final = 0.1
+"""Between two looks when there is no backlog. The client asks the broker for a partition again as soon as we have taken
+what it had: without a pause that is thousands of questions a second while a worker is busy.
+"""
 
 TOMBSTONES_SECONDS_MAX: Final = 12 * 3_600
 """Compaction drops the nulls of journey.profiles after a day. A store that has not read for longer than this cannot be
@@ -111,8 +119,8 @@ class Projection:
                 is_full = gathering.records >= BATCH_RECORDS_MAX
                 if is_full:
                     await pen.rest()
-                else:
-                    await reader.read(POLL_MS)
+                elif not await reader.read(POLL_MS):
+                    await self._rest(PAUSE_SECONDS)
                 if not gathering.is_empty and (is_full or pen.is_due):
                     await pen.rest()
                     await self._hand_over(reader, gathering, pen)
@@ -156,9 +164,9 @@ class _Pen:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is free, and has rested for as long as it wrote: a worker may need the processor, too."""
+        """Whether it is free and has rested."""
         is_free = self._writing is None or self._writing.done()
-        return is_free and time.monotonic() - self._ended_at >= max(INTERVAL_SECONDS, self._seconds)
+        return is_free and time.monotonic() - self._ended_at >= max(INTERVAL_SECONDS, REST * self._seconds)
 
     def begin(self, batch: Batch) -> None:
         self._writing = asyncio.create_task(asyncio.to_thread(self._write, batch))

@@ -71,12 +71,13 @@ class Reader:
             starts[place] = await consumer.position(place)
         await self._assign(self._places, starts)
 
-    async def read(self, timeout_ms: int) -> None:
-        """Hand over what has come, or comes within this time."""
+    async def read(self, timeout_ms: int) -> bool:
+        """Hand over what has come, or comes within this time. Returns whether there is probably more."""
         found = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=FETCHED_MAX)
         for place, packed in found.items():
             for records in packed:
                 self._gathering.add(place.topic, place.partition, records)
+        return sum(map(len, found.values())) >= FETCHED_MAX
 
     async def note_positions(self) -> None:
         """Note how far everything that was handed over reaches."""
