@@ -1,12 +1,15 @@
 """The fold of churn risk: how one touchpoint, or silence, moves a customer from band to band.
 
 The same shape as the fold of stages: both functions alter the state and append to `changes`.
+
+A fold looks no further ahead than the next full hour, because the next touchpoint mostly follows, and says how long
+the silence was that has to be decided. Only at the head, where a timer is set by it, is a look ahead worth its price.
 """
 
 from journey_stream.churn.bgnbd import logistic
 from journey_stream.churn.reasons import DIGITS
 from journey_stream.churn.score import Scorer
-from journey_stream.churn.silence import crossing_by, look, next_crossing, still_quiet
+from journey_stream.churn.silence import crossing_by, full_hour_after, look, next_crossing, still_quiet
 from journey_stream.churn.summary import Summary, bought, seen, signalled
 from journey_stream.engine.concern import Concern
 from journey_stream.engine.plan import Plan
@@ -21,6 +24,15 @@ def step_risk(plan: Plan, state: RiskState, touch: Touch, changes: list[RiskChan
         react_to_risk(plan.scorer, concern, state, touch.at, touch.id, touch.facts, changes)
 
 
+def count_risk(plan: Plan, state: RiskState, touch: Touch) -> None:
+    """`step_risk` where it is known that the band stays, before the touchpoint and with it: nothing is scored."""
+    concern = plan.reaction(touch.channel, touch.type).concern
+    if plan.scorer is not None and concern is not None and concern.is_met(touch.facts):
+        _note(plan.scorer, concern, state, touch.at, touch.id, touch.facts)
+        if state.summary is not None:
+            state.quiet_until = full_hour_after(touch.at)
+
+
 def react_to_risk(
     scorer: Scorer,
     concern: Concern,
@@ -29,20 +41,25 @@ def react_to_risk(
     event_id: str,
     facts: Facts | None,
     changes: list[RiskChange],
+    *,
+    is_head: bool = False,
 ) -> None:
-    """`step_risk` for somebody who knows already what touchpoints of this channel and type mean."""
+    """`step_risk` for somebody who knows already what touchpoints of this channel and type mean, or is at the head."""
     if not concern.is_met(facts):
         return
+    reach_ms = state.quiet_until - max(state.since, LONG_AGO if state.summary is None else state.summary.last)
     if at > state.quiet_until:
         pass_silence(scorer, state, at, changes)
-    if concern.is_event and (concern.event is None or concern.event(facts)):
-        _note_event(scorer, state, at, event_id, facts)
-    for signal, holds in concern.signals:
-        if holds is None or holds(facts):
-            _note_signal(state, signal, at, event_id)
+    _note(scorer, concern, state, at, event_id, facts)
     summary = state.summary
     if summary is not None and at > state.resume_at:
-        _score(scorer, state, summary, at, "touchpoint", event_id, changes)
+        if is_head:
+            score, band, quiet_until = look(scorer, summary, at, _known(state.band), reach_ms)
+        else:
+            score = scorer.score(summary, at)
+            band, quiet_until = scorer.bands.next(_known(state.band), score), full_hour_after(at)
+        state.quiet_until = quiet_until
+        _enter(state, summary, at, score, band, "touchpoint", event_id, changes)
 
 
 def pass_silence(scorer: Scorer, state: RiskState, until: int, changes: list[RiskChange]) -> None:
@@ -60,6 +77,16 @@ def pass_silence(scorer: Scorer, state: RiskState, until: int, changes: list[Ris
             state.quiet_until = until
             return
         _cross(scorer, state, summary, crossing.at, changes)
+
+
+def look_ahead(scorer: Scorer, state: RiskState) -> None:
+    """Move `quiet_until` on at the end of a fold, if a look is enough for that."""
+    summary, at = state.summary, state.quiet_until - 1
+    if summary is not None and state.resume_at == LONG_AGO and at >= summary.last:
+        ahead = look(scorer, summary, at, _known(state.band))
+        # Between two full hours a score may be on the other side already; that counts from the full hour on.
+        if ahead.band == state.band:
+            state.quiet_until = ahead.quiet_until
 
 
 def fall_quiet(scorer: Scorer, state: RiskState, clock: int, changes: list[RiskChange]) -> None:
@@ -95,12 +122,12 @@ def _resume(scorer: Scorer, state: RiskState, changes: list[RiskChange]) -> None
         state.silent_at = at
         # The probability goes with the parameters that it is told with, also if the band stays.
         state.probability = round(logistic(scorer.score(summary, at)), DIGITS)
-        _score(scorer, state, summary, at, "model", "", changes)
+        _score(scorer, state, summary, at, "model", changes)
 
 
 def _cross(scorer: Scorer, state: RiskState, summary: Summary, at: int, changes: list[RiskChange]) -> None:
     state.silent_at = at
-    _score(scorer, state, summary, at, "timer", "", changes)
+    _score(scorer, state, summary, at, "timer", changes)
 
 
 def _score(
@@ -109,16 +136,42 @@ def _score(
     summary: Summary,
     at: int,
     cause: RiskCause,
+    changes: list[RiskChange],
+) -> None:
+    """Without a touchpoint."""
+    score = scorer.score(summary, at)
+    state.quiet_until = full_hour_after(at)
+    _enter(state, summary, at, score, scorer.bands.next(_known(state.band), score), cause, "", changes)
+
+
+def _known(band: int) -> int | None:
+    return None if band == NO_BAND else band
+
+
+def _enter(
+    state: RiskState,
+    summary: Summary,
+    at: int,
+    score: float,
+    band: int,
+    cause: RiskCause,
     trigger: str,
     changes: list[RiskChange],
 ) -> None:
     before = state.band
-    score, band, state.quiet_until = look(scorer, summary, at, None if before == NO_BAND else before)
     if band != before:
         state.band, state.since, state.probability = band, at, round(logistic(score), DIGITS)
         changes.append(
             RiskChange(at, before, band, cause, trigger, summary, state.first_id, state.last_id, state.signal_ids)
         )
+
+
+def _note(scorer: Scorer, concern: Concern, state: RiskState, at: int, event_id: str, facts: Facts | None) -> None:
+    if concern.is_event and (concern.event is None or concern.event(facts)):
+        _note_event(scorer, state, at, event_id, facts)
+    for signal, holds in concern.signals:
+        if holds is None or holds(facts):
+            _note_signal(state, signal, at, event_id)
 
 
 def _note_event(scorer: Scorer, state: RiskState, at: int, event_id: str, facts: Facts | None) -> None:

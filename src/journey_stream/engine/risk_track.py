@@ -12,7 +12,7 @@ from journey_stream.engine.difference import difference
 from journey_stream.engine.packing import encode, pack
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.risk import Risk, RiskChange, RiskState, unpack_risk, unpack_risk_changes
-from journey_stream.engine.risk_fold import fall_quiet, react_to_risk, step_risk
+from journey_stream.engine.risk_fold import count_risk, fall_quiet, look_ahead, react_to_risk, step_risk
 from journey_stream.engine.risk_publication import RiskPublisher
 from journey_stream.engine.touches import LONG_AGO, Facts, Touch
 from journey_stream.events.decisions import CurrentRisk, Decision, RfmScores
@@ -77,7 +77,7 @@ class RiskTrack:
         self.changed = True
         changes: list[RiskChange] = []
         resume_at, summary = state.resume_at, state.summary
-        react_to_risk(self._scorer, concern, state, at, event_id, facts, changes)
+        react_to_risk(self._scorer, concern, state, at, event_id, facts, changes, is_head=True)
         if changes:
             return self._tell(changes)
         return self._restate(state.resume_at != resume_at or self._scores_otherwise(summary))
@@ -98,6 +98,7 @@ class RiskTrack:
         state, after = self.checkpoint(), list[RiskChange]()
         for touch in touches:
             step_risk(self._plan, state, touch, after)
+        look_ahead(self._scorer, state)
         fall_quiet(self._scorer, state, clock, after)
         kept.state, kept.history, kept.changes = state, pack(after), len(after)
         retracted, entered = difference(before, after)
@@ -106,16 +107,21 @@ class RiskTrack:
             return self._restate(scored_anew or self._scores_otherwise(former.summary))
         return self._news(retracted, entered)
 
-    def fold(self, touches: Iterable[Touch]) -> None:
+    def fold(self, touches: Sequence[Touch]) -> None:
         """Take touchpoints into the checkpoint."""
         kept, self.changed = self._kept, True
+        state, history = self.checkpoint(), self._history()
+        kept.checkpoint = state
+        # What was published says whether they moved the customer at all.
+        if state.resume_at == LONG_AGO and (not history or history[0].at > touches[-1].at):
+            for touch in touches:
+                count_risk(self._plan, state, touch)
+            return
         final: list[RiskChange] = []
-        state = self.checkpoint()
         for touch in touches:
             step_risk(self._plan, state, touch, final)
-        kept.checkpoint = state
         if final:
-            rest = self._history()[len(final) :]
+            rest = history[len(final) :]
             kept.history, kept.changes = pack(rest), len(rest)
 
     def rescore(self, touches: Iterable[Touch], at: int, clock: int, *, gap: bool) -> list[Decision]:
