@@ -21,7 +21,7 @@ async def settings(broker: Broker, prefix: str, tmp_path: Path) -> Settings:
     """A journey of its own with four tasks."""
     (tmp_path / "model.yaml").write_text(MODEL)
     found = read_config(
-        write_config(tmp_path, broker.bootstrap, prefix, session_timeout="20s", model=str(tmp_path / "model.yaml"))
+        write_config(tmp_path, broker.bootstrap, prefix, session_timeout="8s", model=str(tmp_path / "model.yaml"))
     )
     await create_topics(found)
     return found
