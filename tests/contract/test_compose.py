@@ -50,11 +50,17 @@ def test_it_is_the_kafka_that_the_tests_run(everything: Services) -> None:
     images = {name: service["image"] for name, service in everything.items()}
 
     assert f"apache/kafka:{kafka_version()}" == images["kafka"] == images["topics"]
-    assert images["worker"] == images["map"]
+
+
+def test_our_image_is_built_once_and_never_looked_for_elsewhere(everything: Services) -> None:
+    ours = {name: service for name, service in everything.items() if service["image"] == "journey-stream"}
+
+    assert {"worker": str(ROOT)} == {name: one["build"]["context"] for name, one in ours.items() if "build" in one}
+    assert {"map": "never"} == {name: one["pull_policy"] for name, one in ours.items() if "build" not in one}
 
 
 def test_foreign_images_are_pinned_to_a_release(everything: Services) -> None:
-    foreign = {service["image"] for service in everything.values() if "build" not in service}
+    foreign = {service["image"] for service in everything.values()} - {"journey-stream"}
 
     assert all(image.rpartition(":")[2][:1].isdigit() or ":v" in image for image in foreign)
 
@@ -95,9 +101,9 @@ def test_each_waits_for_what_it_needs(everything: Services) -> None:
 
 def test_who_is_waited_for_to_be_healthy_has_a_check(everything: Services) -> None:
     # Ours is in the Dockerfile.
-    checked = {
-        name for name, service in everything.items() if "test" in service.get("healthcheck", {}) or "build" in service
-    }
+    ours = {name for name, service in everything.items() if service["image"] == "journey-stream"}
+
+    checked = ours | {name for name, service in everything.items() if "test" in service.get("healthcheck", {})}
 
     assert {"kafka", "worker", "map", "prometheus", "grafana"} == checked
 
