@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,13 @@ def test_every_setting_can_be_given_but_secrets_and_what_the_chart_decides() -> 
 
     render(with_values(helm.example("small"), config=config | {"bootstrap_servers": ["kafka:9092"]}))
     assert all(name in refusal(with_values(helm.example("small"), config={name: "x"})) for name in sorted(ours)[:3])
+
+
+def test_the_values_on_the_page_about_deploying_are_ones_that_helm_takes() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    blocks = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)]
+
+    kinds = [{one["kind"] for one in render(with_values(helm.example("small"), **block))} for block in blocks]
+
+    assert 4 == len(kinds)
+    assert {"StatefulSet", "PrometheusRule", "KafkaUser", "ScaledObject"} <= set().union(*kinds)
