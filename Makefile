@@ -39,9 +39,10 @@ format: setup ## Format the code and mend what the linter can
 schemas: setup ## Write the contracts: JSON Schemas, AsyncAPI document, page
 	$(BIN)/journey-stream schemas export --page docs/contracts.md
 
-pages: setup ## Write the page of metrics and the Grafana dashboards
+pages: setup ## Write the page of metrics, the Grafana dashboards, and what the Helm chart takes over from the code
 	$(BIN)/python -m journey_stream.worker.metrics_page > docs/metrics.md
 	$(BIN)/python -m scripts.dashboards
+	$(BIN)/python -m scripts.chart
 
 soak: setup ## The long fault, determinism and load tests
 	$(BIN)/python -m pytest -m soak -s
@@ -55,9 +56,12 @@ compile: setup ## Compile the hot path (needs a C compiler); optional, a third f
 clean-compiled: ## Go back to the sources alone
 	find src -name '*.so' -delete
 
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
 lock: setup ## Resolve the dependencies anew (needs uv)
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+	$(LOCK) --all-extras --upgrade -o requirements.lock pyproject.toml
+	$(LOCK) --extra serve --extra parquet -c requirements.lock -o deploy/image/run.lock pyproject.toml
+	printf 'hatchling\nmypy\nsetuptools\n' | $(LOCK) -c requirements.lock -o deploy/image/build.lock -
 
 clean: clean-compiled ## Remove what make made
 	rm -rf $(VENV) src/build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

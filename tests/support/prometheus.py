@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import time
 import urllib.error
@@ -13,21 +11,15 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
-
+from tests.support import programs
 from tests.support.kafka import free_port
 
 START_SECONDS_MAX = 30.0
 
 
 def find(program: str) -> str:
-    """The path of `prometheus` or `promtool`. Without it the test is skipped; in CI, where it must not be, it fails."""
-    if path := shutil.which(program):
-        return path
-    missing = f"{program} is not installed; Debian and Ubuntu have it in the package prometheus"
-    if os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    pytest.skip(missing)
+    """The path of `prometheus` or `promtool`."""
+    return programs.find(program, "Debian and Ubuntu have it in the package prometheus")
 
 
 def promtool(*arguments: str | Path, text: str | None = None) -> tuple[int, str]:

@@ -84,6 +84,7 @@ class Settings(BaseModel):
     session_timeout_ms: Annotated[Duration, Field(ge=1_000, le=30 * MINUTE_MS)] = Field(
         default=10_000, alias="session_timeout"
     )
+    group_instance_id: Annotated[str, BeforeValidator(topic_name)] | None = None
     transaction_timeout_ms: Annotated[Duration, Field(ge=1_000, le=15 * MINUTE_MS)] = Field(
         default=MINUTE_MS // 2, alias="transaction_timeout"
     )

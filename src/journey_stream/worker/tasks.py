@@ -99,6 +99,8 @@ class Tasks(ConsumerRebalanceListener):  # type: ignore[misc]
             self._group = group = group_consumer(
                 self._settings,
                 self._settings.tasks_group,
+                # Routers have no state to come back to: what one leaves, another had better take at once.
+                group_instance_id=self._settings.group_instance_id,
                 partition_assignment_strategy=(KeepTasks(self._topic, lambda: tuple(self._running)),),
             )
             try:

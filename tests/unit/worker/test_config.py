@@ -57,6 +57,10 @@ def test_lists_in_variables_have_commas() -> None:
         ("lateness: 30", "lateness: found 30; expected a length of time with its unit, such as 30d, 12h, 5m or 10s"),
         ("skew: 0s", "skew: found '0s'; expected more than 0"),
         ("ticks: maybe", "ticks: found 'maybe'; expected true or false"),
+        (
+            "group_instance_id: pod/1",
+            "group_instance_id: found 'pod/1'; expected a Kafka name: 1 to 249 of the characters A-Z a-z 0-9 . _ -",
+        ),
         ("log_format: xml", "log_format: found 'xml'; expected one of 'text' or 'json'"),
         ("sources: []", "sources: found []; expected at least one topic to read touchpoints from"),
         ("sources: [a, a]", "sources: found ['a', 'a']; expected each topic once"),

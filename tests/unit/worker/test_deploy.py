@@ -6,12 +6,9 @@ import re
 import stat
 from pathlib import Path
 
-import yaml
-
 from journey_stream.worker.config import Settings
 from journey_stream.worker.config_file import NAMES, load_settings
 from journey_stream.worker.topic_script import topic_script
-from tests.support.kafka_files import kafka_version
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "journey.example.yaml"
@@ -36,9 +33,3 @@ def test_the_example_names_every_setting_with_its_default(tmp_path: Path) -> Non
 
 def test_an_example_with_nothing_uncommented_is_the_defaults() -> None:
     assert Settings() == load_settings(EXAMPLE, {})
-
-
-def test_compose_runs_the_kafka_that_the_tests_run() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text())["services"]
-
-    assert {f"apache/kafka:{kafka_version()}"} == {service["image"] for service in services.values()}

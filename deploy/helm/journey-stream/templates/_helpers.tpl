@@ -1,0 +1,212 @@
+{{- define "journey.fullname" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "journey.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "journey.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
+{{ include "journey.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "journey.image" -}}
+{{- if .Values.image.digest }}{{ printf "%s@%s" .Values.image.repository .Values.image.digest }}{{ else }}{{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}{{ end }}
+{{- end }}
+
+{{- define "journey.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}{{ .Values.serviceAccount.name | default (include "journey.fullname" .) }}{{ else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
+{{- end }}
+
+{{/* A setting of the release, or its default where the chart has to know it: dict "root" $ "name" "partitions" "default" 8 */}}
+{{- define "journey.setting" -}}
+{{- $value := ternary (get .root.Values.config .name) nil (hasKey .root.Values.config .name) -}}
+{{- if kindIs "invalid" $value }}{{ .default }}{{ else }}{{ $value }}{{ end }}
+{{- end }}
+
+{{/* All of journey.yaml: what the values say, and over it what the chart mounts and probes. */}}
+{{- define "journey.settings" -}}
+{{- if not .Values.config.bootstrap_servers }}{{ fail "config.bootstrap_servers: name your brokers, such as [kafka-kafka-bootstrap:9092]" }}{{ end }}
+{{- $decided := dict "metrics_host" "0.0.0.0" "metrics_port" 9464 "serve_host" "0.0.0.0" "serve_port" 8600 "serve_database" "/data/journey.duckdb" }}
+{{- if .Values.model }}{{ $_ := set $decided "model" "model.yaml" }}{{ end }}
+{{- if .Values.churn }}{{ $_ := set $decided "churn" "churn.yaml" }}{{ end }}
+{{- if .Values.kafka.caSecret.name }}{{ $_ := set $decided "ssl_cafile" "/etc/kafka/ca/ca.crt" }}{{ end }}
+{{- if .Values.kafka.certificateSecret.name }}{{ $_ := set $decided "ssl_certfile" "/etc/kafka/user/user.crt" }}{{ $_ := set $decided "ssl_keyfile" "/etc/kafka/user/user.key" }}{{ end }}
+{{- mergeOverwrite (dict "log_format" "json") (deepCopy .Values.config) $decided | toYaml }}
+{{- end }}
+
+{{- define "journey.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "journey.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* What is the same in every pod. */}}
+{{- define "journey.pod" -}}
+serviceAccountName: {{ include "journey.serviceAccountName" . }}
+automountServiceAccountToken: false
+# Kubernetes' variables about services would begin with JOURNEY_, too.
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext: {{- include "journey.podSecurity" . | nindent 2 }}
+{{- end }}
+
+{{- define "journey.container" -}}
+image: {{ include "journey.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext: {{- include "journey.containerSecurity" . | nindent 2 }}
+{{- end }}
+
+{{/* Variables of every container; secrets never get into the ConfigMap. */}}
+{{- define "journey.env" -}}
+- {name: JOURNEY_CONFIG, value: /etc/journey-stream/journey.yaml}
+{{- with .Values.config.sasl_username }}
+# KEDA takes it from here.
+- {name: JOURNEY_SASL_USERNAME, value: {{ . | quote }}}
+{{- end }}
+{{- range $variable, $secret := dict "JOURNEY_SASL_PASSWORD" .Values.kafka.passwordSecret "JOURNEY_PSEUDONYM_KEY" .Values.pseudonymKeySecret "JOURNEY_ERASURE_KEY" .Values.erasureKeySecret }}
+{{- if $secret.name }}
+- name: {{ $variable }}
+  valueFrom: {secretKeyRef: {name: {{ $secret.name | quote }}, key: {{ $secret.key | quote }}}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "journey.mounts" -}}
+- {name: settings, mountPath: /etc/journey-stream, readOnly: true}
+- {name: tmp, mountPath: /tmp}
+{{- if .Values.kafka.caSecret.name }}
+- {name: kafka-ca, mountPath: /etc/kafka/ca, readOnly: true}
+{{- end }}
+{{- if .Values.kafka.certificateSecret.name }}
+- {name: kafka-user, mountPath: /etc/kafka/user, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "journey.volumes" -}}
+- name: settings
+  configMap: {name: {{ include "journey.fullname" . }}}
+- name: tmp
+  emptyDir: {sizeLimit: 256Mi}
+{{- with .Values.kafka.caSecret }}
+{{- if .name }}
+- name: kafka-ca
+  secret: {secretName: {{ .name | quote }}, items: [{key: {{ .key | quote }}, path: ca.crt}]}
+{{- end }}
+{{- end }}
+{{- with .Values.kafka.certificateSecret }}
+{{- if .name }}
+- name: kafka-user
+  secret: {secretName: {{ .name | quote }}, defaultMode: 0440, items: [{key: {{ .certificate | quote }}, path: user.crt}, {key: {{ .key | quote }}, path: user.key}]}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* dict "port" "metrics": what each answers is in docs/operating.md. */}}
+{{- define "journey.probes" -}}
+# Settings and topics are checked before anything answers.
+startupProbe:
+  httpGet: {path: /healthz, port: {{ .port }}}
+  periodSeconds: 2
+  timeoutSeconds: 6
+  failureThreshold: 60
+# The event loop is given 5 s to answer.
+livenessProbe:
+  httpGet: {path: /healthz, port: {{ .port }}}
+  periodSeconds: 10
+  timeoutSeconds: 6
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /readyz, port: {{ .port }}}
+  periodSeconds: 5
+  timeoutSeconds: 6
+{{- end }}
+
+{{/* dict "root" $ "part" "router": on different nodes if there are any. */}}
+{{- define "journey.placement" -}}
+{{- $values := get .root.Values .part -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "journey.selector" .root | nindent 8 }}
+        app.kubernetes.io/component: {{ .part }}
+{{- with $values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* dict "root" $ "part" "router": a pod is made anew when its settings change. */}}
+{{- define "journey.podMetadata" -}}
+labels:
+  {{- include "journey.labels" .root | nindent 2 }}
+  app.kubernetes.io/component: {{ .part }}
+  {{- if has .part (list "router" "tasks") }}
+  journey-stream/worker: "true"
+  {{- end }}
+  {{- with .root.Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+annotations:
+  checksum/settings: {{ include "journey.files" .root | sha256sum }}
+  {{- with .root.Values.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* The files of the ConfigMap. */}}
+{{- define "journey.files" -}}
+journey.yaml: |
+  {{- include "journey.settings" . | nindent 2 }}
+{{- if .Values.model }}
+model.yaml: |
+  {{- .Values.model | nindent 2 }}
+{{- end }}
+{{- if .Values.churn }}
+churn.yaml: |
+  {{- .Values.churn | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The topics that touchpoints come from, as a JSON list: in the settings a list, or a string with commas. */}}
+{{- define "journey.sources" -}}
+{{- $sources := .Values.config.sources | default (list "touchpoints.web" "touchpoints.email" "touchpoints.store" "touchpoints.crm") }}
+{{- if kindIs "string" $sources }}{{ $sources = splitList "," ($sources | nospace) }}{{ end }}
+{{- $sources | toJson }}
+{{- end }}
+
+{{/* A number of bytes: Helm reads whole numbers as fractions, which it would print with an exponent. */}}
+{{- define "journey.bytes" -}}
+{{- get .root.Values.config .name | default .default | int64 }}
+{{- end }}
+
+{{/* "45d" in milliseconds. */}}
+{{- define "journey.milliseconds" -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 }}
+{{- $unit := regexFind "[a-z]+$" . }}
+{{- if not (hasKey $units $unit) }}{{ fail (printf "config.retention: found %q; expected a length of time such as 45d" .) }}{{ end }}
+{{- mul (regexFind "^[0-9]+" . | int64) (get $units $unit | int64) }}
+{{- end }}

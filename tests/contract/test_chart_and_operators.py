@@ -1,0 +1,116 @@
+"""What the Helm chart makes of Strimzi, KEDA and Prometheus says the same as the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from journey_stream.worker.topic_specs import topic_specs
+from tests.support import helm
+from tests.support.helm import Object, container, matches, of_kind, render, settings_of, with_a_model, with_values
+from tests.support.prometheus import promtool
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def secured() -> list[Object]:
+    """With everything that has a switch."""
+    return render(helm.example("secured"))
+
+
+@pytest.mark.parametrize("name", ["secured", "mutual-tls", "small"])
+def test_strimzi_makes_the_topics_as_the_command_line_would(name: str, tmp_path: Path) -> None:
+    values = with_a_model(name)
+    values = with_values(
+        values, strimzi={"cluster": "shop", "topics": {"enabled": True, **values.get("strimzi", {}).get("topics", {})}}
+    )
+    objects = render(values)
+    settings = settings_of(objects, tmp_path)
+    with_sources = values["strimzi"]["topics"].get("sources", True)
+
+    made = {
+        one["spec"]["topicName"]: (one["spec"]["partitions"], one["spec"]["replicas"], one["spec"]["config"])
+        for one in of_kind(objects, "KafkaTopic")
+    }
+
+    replicas = settings.replication_factor or 3
+    assert {
+        spec.name: (spec.partitions, replicas, spec.configs)
+        for spec in topic_specs(settings, replicas, history=False)
+        if with_sources or spec.name not in settings.sources
+    } == made
+    assert {"keep"} == {
+        one["metadata"]["annotations"]["helm.sh/resource-policy"] for one in of_kind(objects, "KafkaTopic")
+    }
+    assert [] == of_kind(objects, "Job")
+
+
+def test_keda_looks_at_the_groups_and_topics_that_workers_read(secured: list[Object], tmp_path: Path) -> None:
+    settings = settings_of(secured, tmp_path)
+    scaled = {one["spec"]["scaleTargetRef"]["name"]: one["spec"] for one in of_kind(secured, "ScaledObject")}
+    read = {
+        name: {(one["metadata"]["consumerGroup"], one["metadata"]["topic"]) for one in spec["triggers"]}
+        for name, spec in scaled.items()
+    }
+
+    assert {
+        "shop-journey-stream-router": {(settings.router_group, topic) for topic in settings.inputs},
+        "shop-journey-stream-tasks": {(settings.tasks_group, settings.topics.log)},
+    } == read
+    assert all(spec["maxReplicaCount"] <= settings.partitions for spec in scaled.values())
+    for name, spec in scaled.items():
+        target = helm.named(secured, spec["scaleTargetRef"]["kind"], name)
+        assert "replicas" not in target["spec"], "two would turn the same wheel"
+
+
+def test_keda_logs_in_as_the_pods_that_it_scales(secured: list[Object]) -> None:
+    logins = {one["metadata"]["name"]: one["spec"] for one in of_kind(secured, "TriggerAuthentication")}
+
+    for scaled in of_kind(secured, "ScaledObject"):
+        target = helm.named(secured, scaled["spec"]["scaleTargetRef"]["kind"], scaled["spec"]["scaleTargetRef"]["name"])
+        known = {one["name"] for one in container(target)["env"]}
+        for trigger in scaled["spec"]["triggers"]:
+            login = logins[trigger["authenticationRef"]["name"]]
+            assert ("scram_sha512", "enable") == (trigger["metadata"]["sasl"], trigger["metadata"]["tls"])
+            assert {"username", "password"} == {one["parameter"] for one in login["env"]}
+            assert {one["name"] for one in login["env"]} <= known
+            assert {container(target)["name"]} == {one["containerName"] for one in login["env"]}
+            assert ["ca"] == [one["parameter"] for one in login["secretTargetRef"]]
+
+
+def test_the_user_may_do_what_a_worker_does_and_no_more(secured: list[Object], tmp_path: Path) -> None:
+    settings = settings_of(secured, tmp_path)
+    (user,) = of_kind(secured, "KafkaUser")
+    rights = {
+        (one["resource"]["type"], one["resource"]["name"], one["resource"]["patternType"]): set(one["operations"])
+        for one in user["spec"]["authorization"]["acls"]
+    }
+
+    assert {
+        **{("topic", source, "literal"): {"Read", "Describe", "DescribeConfigs"} for source in settings.sources},
+        ("topic", settings.topic_prefix, "prefix"): {"Read", "Write", "Describe", "DescribeConfigs"},
+        ("topic", settings.topics.erasures, "literal"): {"Read", "Write", "Describe", "DescribeConfigs"},
+        ("group", f"{settings.application_id}-", "prefix"): {"Read"},
+        ("transactionalId", f"{settings.application_id}-", "prefix"): {"Write", "Describe"},
+    } == rights
+
+
+def test_the_rules_are_those_that_are_tested_for_the_job_of_this_release(secured: list[Object], tmp_path: Path) -> None:
+    (rule,) = of_kind(secured, "PrometheusRule")
+    (monitor,) = of_kind(secured, "ServiceMonitor")
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump(rule["spec"]))
+    workers = helm.named(secured, "Service", "-workers")
+
+    code, said = promtool("check", "rules", file)
+
+    assert 0 == code, said
+    job = workers["metadata"]["labels"][monitor["spec"]["jobLabel"]]
+    shipped = (ROOT / "deploy/prometheus/alerts.yaml").read_text().replace('job="journey-stream"', f'job="{job}"')
+    shipped = shipped.replace(": docs/runbooks", ": https://git.example.org/journey-stream/blob/main/docs/runbooks")
+    assert yaml.safe_load(shipped)["groups"] == rule["spec"]["groups"]
+    assert matches(monitor["spec"]["selector"]["matchLabels"], workers["metadata"]["labels"])
+    assert {one["port"] for one in monitor["spec"]["endpoints"]} == {one["name"] for one in workers["spec"]["ports"]}
