@@ -58,7 +58,7 @@ class Live:
         self._interval_seconds = interval_seconds
         self._facts = Facts(self._dialect)
         self._condition = threading.Condition()
-        self._news = _News(profiles=None, any=True)
+        self._news = _News(profiles=None, any=not store.read_only)
         self._is_told = self._stopping = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -151,19 +151,30 @@ class Live:
                     news, self._news = self._news, _News()
                     return news
                 is_told = self._is_told
+            if self._store.read_only and connection is None:
+                connection = self._open()
             if not is_told and connection is not None and self._has_grown(connection):
                 return _News(profiles=None, any=True)
 
+    def _open(self) -> Connection | None:
+        try:
+            return self._store.connect()
+        except Exception as error:  # noqa: BLE001 - a database may be away for a while
+            self.failure = f"{type(error).__name__}: {error}"
+            return None
+
     def _has_grown(self, connection: Connection) -> bool:
         try:
-            row = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+            source = "version FROM facts.progress" if self._store.read_only else "value FROM meta WHERE key = 'version'"
+            row = connection.execute(f"SELECT {source}").fetchone()
         except Exception as error:  # noqa: BLE001 - a database may be away for a while
             self.failure = f"{type(error).__name__}: {error}"
             return False
-        return row is not None and int(row[0]) > (self.version or 0)
+        return row is not None and (self.version is None or int(row[0]) != self.version)
 
     def _refresh(self, connection: Connection, news: _News) -> None:
-        self._facts.refresh(connection, news.profiles)
+        if not self._store.read_only:
+            self._facts.refresh(connection, news.profiles)
         with read(connection, self._dialect, EVERYTHING) as reading:
             self.map = self._describe(reading)
         assert self._loop is not None
