@@ -119,7 +119,7 @@ class Live:
         self._changed = asyncio.Event()
 
     def _run(self) -> None:
-        connection: Connection | None = None
+        connection: Connection | None = self._store.connect() if self._store.read_only else None
         while (news := self._next_news(connection)) is not None:
             begun = time.monotonic()
             try:
@@ -151,17 +151,8 @@ class Live:
                     news, self._news = self._news, _News()
                     return news
                 is_told = self._is_told
-            if self._store.read_only and connection is None:
-                connection = self._open()
             if not is_told and connection is not None and self._has_grown(connection):
                 return _News(profiles=None, any=True)
-
-    def _open(self) -> Connection | None:
-        try:
-            return self._store.connect()
-        except Exception as error:  # noqa: BLE001 - a database may be away for a while
-            self.failure = f"{type(error).__name__}: {error}"
-            return None
 
     def _has_grown(self, connection: Connection) -> bool:
         try:
@@ -170,6 +161,7 @@ class Live:
         except Exception as error:  # noqa: BLE001 - a database may be away for a while
             self.failure = f"{type(error).__name__}: {error}"
             return False
+        self.failure = None
         return row is not None and (self.version is None or int(row[0]) != self.version)
 
     def _refresh(self, connection: Connection, news: _News) -> None:

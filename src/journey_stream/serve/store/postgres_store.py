@@ -39,19 +39,20 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
 class PostgresConnection:
-    """A connection for one thread, which is opened again where it was lost: by the statement after that."""
+    """A connection for one thread, opened by the first statement, and by the one after that which lost it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._connection = _connect(url)
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
     def execute(self, query: str, parameters: Sequence[object] = (), /) -> Cursor:
-        if self._connection.closed:
+        if self._connection is None or self._connection.closed:
             self._connection = _connect(self._url)
         return _execute(self._connection, query, parameters)
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 class PostgresSession:

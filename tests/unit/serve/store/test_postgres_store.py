@@ -71,6 +71,25 @@ def test_a_reader_shows_what_another_process_projects(url: str) -> None:
     assert 503 == early
 
 
+def test_a_reader_is_ready_again_when_its_connections_are(url: str) -> None:
+    with contextlib.closing(PostgresStore(url, OURS)) as projecting:
+        Writer(projecting.session(), Erasures(UNKEYED)).write(Batch(profiles=[PROFILE]))
+        with contextlib.closing(projecting.connect()) as connection:
+            Facts(DIALECTS["postgresql"]).refresh(connection)
+        with contextlib.closing(PostgresStore(url, OURS, read_only=True)) as store:
+            app = create_app(store, MODEL, interval_seconds=0.01)
+            with TestClient(app) as client, psycopg.connect(url, autocommit=True) as other:
+                until(lambda: client.get("/readyz").status_code == 200)
+                other.execute("ALTER TABLE facts.progress RENAME TO away")
+                until(lambda: client.get("/readyz").status_code == 503)
+                other.execute("ALTER TABLE facts.away RENAME TO progress")
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                until(lambda: client.get("/readyz").status_code == 200)
+
+
 def _customers(client: TestClient) -> int | None:
     answer = client.get("/api/map")
     return answer.json()["totals"]["customers"] if answer.status_code == 200 else None
