@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 
 import psycopg
 import pytest
@@ -23,6 +25,22 @@ from tests.support.waiting import until
 from tests.unit.serve.rows import MODEL, at
 
 OURS = Origin("app", "journey.")
+WRITE = """
+import sys
+from journey_stream.events.erasures import UNKEYED, Erasures
+from journey_stream.serve.store.batch import Batch
+from journey_stream.serve.store.meta import Origin
+from journey_stream.serve.store.postgres_store import PostgresStore
+from journey_stream.serve.store.writer import Writer
+
+writer = Writer(PostgresStore(sys.argv[1], Origin("app", "journey.")).session(), Erasures(UNKEYED))
+at = writer.offsets.get(("journey.log", 0), 0)
+while True:
+    places = range(at, at := at + 100)
+    rows = [(f"e{n}", n, n, "c", "web", "view", None, 1.5, None, "web", 0, n, 0, n) for n in places]
+    writer.write(Batch(touchpoints=rows, offsets={("journey.log", 0): at}))
+    print(at, flush=True)
+"""
 PROFILE = ("c1", "awareness", at(0), None, None, at(0), at(0), False, "[]", *(None,) * 7, 1)
 
 
@@ -52,6 +70,27 @@ def test_whoever_lost_the_lock_writes_no_more(url: str) -> None:
                 writer.write(Batch(offsets={("t", 0): 1}))
 
             assert {} == Writer(successor.session(), Erasures(UNKEYED)).offsets
+
+
+def test_rows_and_offsets_agree_after_kill_9(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_store, "LOCK_SECONDS_MAX", 10.0)
+    reached = 0
+    for batches in (1, 4, 7):
+        with subprocess.Popen([sys.executable, "-c", WRITE, url], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            told = [int(process.stdout.readline()) for _ in range(batches)]
+            process.kill()
+        with contextlib.closing(PostgresStore(url, OURS)) as store:
+            session = store.session()
+            ((offset,),) = session.execute("SELECT next_offset FROM offsets").fetchall()
+            ((rows, different),) = session.execute(
+                "SELECT count(*), count(DISTINCT source_offset) FROM touchpoints"
+            ).fetchall()
+
+        assert (offset, offset) == (rows, different)
+        assert told[-1] <= offset
+        assert reached < told[0]
+        reached = offset
 
 
 def test_a_reader_shows_what_another_process_projects(url: str) -> None:
