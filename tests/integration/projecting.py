@@ -16,13 +16,18 @@ from journey_stream.serve.projection.projection import Projection
 from journey_stream.serve.projection.reader import followed_partitions
 from journey_stream.serve.store.duckdb_store import DuckDBStore
 from journey_stream.serve.store.meta import Origin
+from journey_stream.serve.store.postgres_store import PostgresConnection, PostgresStore
 from journey_stream.serve.store.schema import TABLES
+from journey_stream.serve.store.store import Connection, Store
 from journey_stream.worker.config import Settings
 from journey_stream.worker.erasure_key import erasure_key_of
 from tests.integration.reading import read_all
 
 Tables = dict[str, list[tuple[Any, ...]]]
 Ends = dict[tuple[str, int], int]
+
+Place = Path | str
+"""A file of DuckDB, or the address of a database of PostgreSQL."""
 
 NOT_COMPARED = {"offsets", "meta"}
 
@@ -44,9 +49,10 @@ class Told:
 
 
 @contextlib.asynccontextmanager
-async def projecting(settings: Settings, path: Path) -> AsyncIterator[tuple[DuckDBStore, Told]]:
+async def projecting(settings: Settings, place: Place) -> AsyncIterator[tuple[Store, Told]]:
     """Run it until the block ends, then let it write what it has read. Raises what it raised."""
-    store = DuckDBStore(path, Origin(settings.application_id, settings.topic_prefix))
+    origin = Origin(settings.application_id, settings.topic_prefix)
+    store: Store = DuckDBStore(place, origin) if isinstance(place, Path) else PostgresStore(place, origin)
     told = Told()
     projection = Projection(
         settings, store, erasure_key_of(settings), await followed_partitions(settings), told
@@ -61,10 +67,10 @@ async def projecting(settings: Settings, path: Path) -> AsyncIterator[tuple[Duck
     running.result()
 
 
-async def project_all(settings: Settings, path: Path) -> Told:
+async def project_all(settings: Settings, place: Place) -> Told:
     """Bring a database up to date with topics to which nobody writes."""
     ends = await last_records(settings)
-    async with projecting(settings, path) as (store, told):
+    async with projecting(settings, place) as (store, told):
         await until_projected(store, ends)
     return told
 
@@ -79,32 +85,39 @@ async def last_records(settings: Settings) -> Ends:
     return ends
 
 
-async def until_projected(store: DuckDBStore, ends: Ends, seconds_max: float = 60.0) -> None:
+async def until_projected(store: Store, ends: Ends, seconds_max: float = 60.0) -> None:
     deadline = time.monotonic() + seconds_max
-    while missing := _missing(store.connect(), ends):
-        assert time.monotonic() < deadline, missing
-        await asyncio.sleep(0.05)
+    with contextlib.closing(store.connect()) as connection:
+        while missing := _missing(connection, ends):
+            assert time.monotonic() < deadline, missing
+            await asyncio.sleep(0.05)
 
 
-def is_projected(path: Path, ends: Ends) -> bool:
+def is_projected(place: Place, ends: Ends) -> bool:
     """Whether a database that no process has open contains everything up to these offsets."""
-    if not path.exists():
+    if isinstance(place, Path) and not place.exists():
         return False
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with _reading(place) as connection:
         return not _missing(connection, ends)
 
 
-def tables(path: Path) -> Tables:
+def tables(place: Place) -> Tables:
     """All rows that come from records, in order."""
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with _reading(place) as connection:
         return {
-            table.name: sorted(connection.execute(f"FROM {table.name}").fetchall(), key=repr)
+            table.name: sorted(connection.execute(f"SELECT * FROM {table.name}").fetchall(), key=repr)
             for table in TABLES
             if table.name not in NOT_COMPARED
         }
 
 
-def _missing(connection: duckdb.DuckDBPyConnection, ends: Ends) -> Ends:
+def _reading(place: Place) -> contextlib.closing[Connection]:
+    if isinstance(place, Path):
+        return contextlib.closing(duckdb.connect(str(place), read_only=True))
+    return contextlib.closing(PostgresConnection(place))
+
+
+def _missing(connection: Connection, ends: Ends) -> Ends:
     rows = connection.execute("SELECT topic, partition, next_offset FROM offsets").fetchall()
     reached = {(topic, partition): offset for topic, partition, offset in rows}
     return {place: end for place, end in ends.items() if reached.get(place, 0) < end}

@@ -45,8 +45,9 @@ FILTERS = [
 ]
 
 
-@pytest.fixture
-async def config(broker: Broker, prefix: str, tmp_path: Path) -> Path:
+@pytest.fixture(params=["duckdb", "postgresql"])
+async def config(request: pytest.FixtureRequest, broker: Broker, prefix: str, tmp_path: Path) -> Path:
+    is_postgres = request.param == "postgresql"
     (tmp_path / "model.yaml").write_text(MODEL)
     path = write_config(
         tmp_path,
@@ -58,7 +59,7 @@ async def config(broker: Broker, prefix: str, tmp_path: Path) -> Path:
         # Half a year goes by in seconds, so that one task may be months ahead of another.
         allowance="300d",
         serve_port=0,
-        serve_database=str(tmp_path / "map.duckdb"),
+        serve_database=request.getfixturevalue("postgres").database() if is_postgres else str(tmp_path / "map.duckdb"),
     )
     await create_topics(read_config(path), history=True)
     return path
@@ -83,6 +84,7 @@ async def test_every_number_is_what_its_definition_says(config: Path, tmp_path: 
     assert [] == wrong
 
 
+@pytest.mark.parametrize("config", ["duckdb"], indirect=True)
 async def test_the_map_shows_what_the_simulation_of_the_same_files_says(config: Path, tmp_path: Path) -> None:
     settings, journey = read_config(config), model(MODEL)
     found = arrivals(journey, SEED + 1)

@@ -70,17 +70,25 @@ def settings(config: Path) -> Settings:
     return read_config(config)
 
 
-async def test_kill_9_at_random_points_loses_and_doubles_nothing(config: Path, settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("place", "touchpoints_sent", "kills"), [("duckdb", TOUCHPOINTS, KILLS), ("postgresql", TOUCHPOINTS // 4, 3)]
+)
+async def test_kill_9_at_random_points_loses_and_doubles_nothing(
+    config: Path, request: pytest.FixtureRequest, place: str, touchpoints_sent: int, kills: int
+) -> None:
+    if place == "postgresql":
+        change_config(config, serve_database=request.getfixturevalue("postgres").database())
+    settings = read_config(config)
     seed = int(os.environ.get("JOURNEY_TEST_SEED", random.Random().randrange(2**31)))
     sys.stdout.write(f"\nJOURNEY_TEST_SEED={seed} repeats the draw of these touchpoints and kills\n")
     rng = random.Random(seed)
-    killed = Path(settings.serve_database)
-    sent = touchpoints(TOUCHPOINTS, dict.fromkeys(settings.sources, settings.partitions), seed)
+    killed = settings.serve_database if "://" in settings.serve_database else Path(settings.serve_database)
+    sent = touchpoints(touchpoints_sent, dict.fromkeys(settings.sources, settings.partitions), seed)
 
     async with running(settings, identity=model(WITH_IDENTITY).identity):
-        feeder = Feeder(settings, sent, seconds=25.0)
+        feeder = Feeder(settings, sent, seconds=3.5 * kills)
         feeding = asyncio.create_task(feeder.run())
-        for number in range(KILLS):
+        for number in range(kills):
             with Service(config, f"serve-{number}") as service:
                 await asyncio.to_thread(service.wait_started)
                 await asyncio.sleep(rng.uniform(0, 2))
@@ -99,7 +107,7 @@ async def test_kill_9_at_random_points_loses_and_doubles_nothing(config: Path, s
             await asyncio.to_thread(service.wait_started)
             await asyncio.sleep(1)
             assert 0 == await asyncio.to_thread(service.terminate)
-    await project_all(settings, undisturbed := killed.with_name("undisturbed.duckdb"))
+    await project_all(settings, undisturbed := config.with_name("undisturbed.duckdb"))
 
     found = tables(killed)
     assert {name: len(rows) for name, rows in tables(undisturbed).items()} == {

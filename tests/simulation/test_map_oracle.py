@@ -20,6 +20,7 @@ from journey_stream.serve.queries.journey_map import journey_map
 from journey_stream.serve.queries.reading import read
 from journey_stream.serve.store.duckdb_store import DuckDBStore
 from journey_stream.serve.store.meta import Origin
+from journey_stream.serve.store.postgres_store import PostgresStore
 from tests.integration.journeys import model, scorer
 from tests.integration.map_history import END_MS, MODEL, arrivals
 from tests.support.map_oracle import Asked, MapOracle, differences
@@ -57,13 +58,19 @@ def test_the_history_holds_everything_that_a_map_can_show(oracle):
     assert oracle.attribution(Asked(), "purchase", "type", 30)["conversions"] > 30
 
 
-def test_files_that_are_projected_have_the_numbers_of_the_oracle(oracle, tmp_path):
+@pytest.mark.parametrize("dialect", ["duckdb", "postgresql"])
+def test_files_that_are_projected_have_the_numbers_of_the_oracle(oracle, tmp_path, request, dialect):
+    origin = Origin("test", "")
+    if dialect == "duckdb":
+        opened = DuckDBStore(None, origin)
+    else:
+        opened = PostgresStore(request.getfixturevalue("postgres").database(), origin)
     records = [HistoryRecord(one.at, one.value, "test", number) for number, one in enumerate(oracle.arrivals)]
-    with contextlib.closing(DuckDBStore(None, Origin("test", ""))) as store:
+    with contextlib.closing(opened) as store:
         project_files(store, tmp_path, records, oracle.model, order="file")
         connection = store.connect()
-        Facts(DIALECTS["duckdb"]).refresh(connection)
-        with read(connection, DIALECTS["duckdb"], EVERYTHING) as reading:
+        Facts(DIALECTS[dialect]).refresh(connection)
+        with read(connection, DIALECTS[dialect], EVERYTHING) as reading:
             credited = attribution(reading, "purchase", "type", 30)
             shown = journey_map(reading, oracle.model.stages)
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.support.kafka import Broker, KafkaBroker, session_broker
+from tests.support.postgres import Postgres, cluster, why_not
 
 _BROKER = pytest.StashKey[Broker]()
 
@@ -35,3 +36,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed and shared is not None and "broker" in getattr(item, "fixturenames", ()):
         report.sections.append(("Kafka broker log", shared.tail()))
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A cluster of PostgreSQL, started when the first test asks for it."""
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with cluster() as started:
+        yield started

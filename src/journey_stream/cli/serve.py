@@ -1,6 +1,5 @@
 """`journey-stream serve`: the live journey map."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,9 +12,13 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Where to listen; 127.0.0.1 if not set.")] = None,
     port: Annotated[int | None, typer.Option(help="8600 if not set; 0 takes any that is free.")] = None,
     database: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What to project into; journey.duckdb if not set.")
+        str | None,
+        typer.Option(metavar="FILE|URL", help="A file, or postgresql://user@host/name; journey.duckdb if not set."),
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the database anew from the topics.")] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Show what another serve projects into PostgreSQL.")
+    ] = False,
     bootstrap_servers: BootstrapServers = None,
     model: ModelName = None,
 ) -> None:
@@ -30,9 +33,9 @@ def serve(
         config,
         serve_host=host,
         serve_port=port,
-        serve_database=None if database is None else str(database),
+        serve_database=database,
         bootstrap_servers=bootstrap_servers,
         model=model,
     )
     resolve_model(settings.model)  # names the presets if it is none of them and no file either
-    raise typer.Exit(start(settings, rebuild=rebuild))
+    raise typer.Exit(start(settings, rebuild=rebuild, read_only=read_only))

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import uvicorn
 
 from journey_stream.journey.errors import ModelError
@@ -36,28 +35,29 @@ STREAMS_SECONDS_MAX = 5
 _log = logging.getLogger(__name__)
 
 
-def start(settings: Settings, *, rebuild: bool = False) -> int:
+def start(settings: Settings, *, rebuild: bool = False, read_only: bool = False) -> int:
     """Serve as this process: 0 after a signal, 1 with a message on stderr if a person has to do something."""
     configure_logs(settings.log_level, settings.log_format)
     # Batches of a backlog are hundreds of thousands of rows, and not one cycle is among them.
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        asyncio.run(serve(settings, rebuild=rebuild))
+        asyncio.run(serve(settings, rebuild=rebuild, read_only=read_only))
     except (ModelError, StoreError, WorkerError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-async def serve(settings: Settings, *, rebuild: bool = False) -> None:
+async def serve(settings: Settings, *, rebuild: bool = False, read_only: bool = False) -> None:
     """Serve until SIGTERM or SIGINT: then end the streams, write what has been read and return.
 
-    With `rebuild` the database is made anew. Raises ModelError, StoreError or WorkerError for the person on call.
+    With `rebuild` the database is made anew; with `read_only` it shows what another process
+    projects into it. Raises ModelError, StoreError or WorkerError for the person on call.
     """
     model, key = read_model(settings.model), erasure_key_of(settings)
-    partitions = await followed_partitions(settings)
+    partitions = {} if read_only else await followed_partitions(settings)
     with listening(settings.serve_host, settings.serve_port) as listener:
-        store = open_store(settings, rebuild=rebuild)
+        store = open_store(settings, rebuild=rebuild, read_only=read_only)
         try:
             token = settings.serve_token.get_secret_value() if settings.serve_token else None
             app = create_app(store, model, token=token)
@@ -66,7 +66,7 @@ async def serve(settings: Settings, *, rebuild: bool = False) -> None:
             def make() -> Projection:
                 return Projection(settings, store, key, partitions, app.state.live.committed)
 
-            await _run(app, listener, make, store)
+            await _run(app, listener, None if store.read_only else make, store)
         finally:
             store.close()
 
@@ -89,18 +89,20 @@ async def _run(app: Any, listener: socket.socket, make: Any, store: Store) -> No
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    projection = ProjectionThread(make, failed)
-    projection.start()
+    projection = None if make is None else ProjectionThread(make, failed)
+    if projection is not None:
+        projection.start()
     host, port = listener.getsockname()[:2]
     _log.info("started: the journey map is at http://%s:%d, from %s", host, port, store.describe())
     try:
         await server.serve(sockets=[listener])
     finally:
-        await asyncio.to_thread(projection.stop)
+        if projection is not None:
+            await asyncio.to_thread(projection.stop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
     for failure in failures:
-        if isinstance(failure, duckdb.Error):
+        if isinstance(failure, store.failures):
             raise StoreError(f"{store.describe().capitalize()} could not be written: {failure}") from failure
         raise failure
 
@@ -113,16 +115,40 @@ class _Server(uvicorn.Server):
         yield
 
 
-def open_store(settings: Settings, *, rebuild: bool) -> Store:
+def open_store(settings: Settings, *, rebuild: bool, read_only: bool = False) -> Store:
     """The database of the settings. Raises StoreError if it cannot be used."""
+    origin = Origin(settings.application_id, settings.topic_prefix)
+    if rebuild and read_only:
+        raise StoreError("--rebuild and --read-only contradict each other: whoever only reads makes nothing anew.")
     if "://" in settings.serve_database:
-        raise StoreError("The database has to be the path of a file of DuckDB; this release knows no other kind.")
+        return _postgres(settings.serve_database, origin, rebuild=rebuild, read_only=read_only)
+    if read_only:
+        raise StoreError(
+            "Only one process at a time can open a file of DuckDB, so that --read-only would show nothing. For "
+            "several, set serve_database to a database of PostgreSQL: postgresql://user@host/name."
+        )
     path = Path(settings.serve_database)
     if rebuild:
         remove(path)
     if not path.parent.is_dir():
         raise StoreError(f"There is no directory {path.parent} for the database. Make it, or name another --database.")
-    return DuckDBStore(path, Origin(settings.application_id, settings.topic_prefix))
+    return DuckDBStore(path, origin)
+
+
+def _postgres(url: str, origin: Origin, *, rebuild: bool, read_only: bool) -> Store:
+    try:
+        from journey_stream.serve.store.postgres_store import SCHEMES, PostgresStore  # noqa: PLC0415
+    except ImportError as error:
+        raise StoreError(
+            f"A database of PostgreSQL needs its driver: {error}. Install it with: pip install "
+            "'journey-stream[serve,postgres]'"
+        ) from error
+    if not url.startswith(SCHEMES):
+        raise StoreError(
+            f"serve_database begins with {url.partition('://')[0]}://, which no store has. Expected the path of a "
+            "file of DuckDB, or postgresql://user@host/name."
+        )
+    return PostgresStore(url, origin, rebuild=rebuild, read_only=read_only)
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def _from_file(name: str, value: Any, path: Path) -> Any:
     is_path = (
         name in PATHS
         or (name in {"model", "churn"} and str(value).endswith((".yaml", ".yml")))
-        or (name == "serve_database" and "://" not in str(value))  # not a path, and refused for it when it is used
+        or (name == "serve_database" and "://" not in str(value))  # not a path but a database of PostgreSQL
     )
     return str(path.parent / value) if is_path and isinstance(value, str) else value
 

@@ -10,7 +10,8 @@ from journey_stream.events.times import DAY_MS
 from journey_stream.journey.model import Kind, Model, Pattern, Rule, Stage
 from journey_stream.serve.queries.connection import DIALECTS
 from journey_stream.serve.queries.facts import Facts
-from journey_stream.serve.store.schema import TABLES, ddl
+from journey_stream.serve.store.postgres_store import PostgresConnection
+from journey_stream.serve.store.schema import TABLES, DialectName, ddl
 
 START_MS = 1_483_228_800_000  # 2017-01-01T00:00:00Z
 
@@ -27,19 +28,21 @@ MODEL = Model(
 
 
 class Rows:
-    """A database in memory; instants are days from the start of 2017."""
+    """A database, of DuckDB in memory if no `url` of PostgreSQL is given; instants are days from the start of 2017."""
 
-    dialect = "duckdb"
+    read_only = False
 
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        for statement in ddl("duckdb"):
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url
+        self.dialect: DialectName = "duckdb" if url is None else "postgresql"
+        self.connection: Any = duckdb.connect() if url is None else PostgresConnection(url)
+        for statement in ddl(self.dialect):
             self.connection.execute(statement)
-        self.facts = Facts(DIALECTS["duckdb"])
+        self.facts = Facts(DIALECTS[self.dialect])
         self._count = 0
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        return self.connection.cursor()
+    def connect(self) -> Any:
+        return self.connection.cursor() if self._url is None else PostgresConnection(self._url)
 
     def insert(self, table: str, **columns: Any) -> None:
         """What is not given and may not be missing is empty, 0 or false."""

@@ -58,7 +58,7 @@ class Live:
         self._interval_seconds = interval_seconds
         self._facts = Facts(self._dialect)
         self._condition = threading.Condition()
-        self._news = _News(profiles=None, any=True)
+        self._news = _News(profiles=None, any=not store.read_only)
         self._is_told = self._stopping = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -119,7 +119,7 @@ class Live:
         self._changed = asyncio.Event()
 
     def _run(self) -> None:
-        connection: Connection | None = None
+        connection: Connection | None = self._store.connect() if self._store.read_only else None
         while (news := self._next_news(connection)) is not None:
             begun = time.monotonic()
             try:
@@ -156,14 +156,17 @@ class Live:
 
     def _has_grown(self, connection: Connection) -> bool:
         try:
-            row = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+            source = "version FROM facts.progress" if self._store.read_only else "value FROM meta WHERE key = 'version'"
+            row = connection.execute(f"SELECT {source}").fetchone()
         except Exception as error:  # noqa: BLE001 - a database may be away for a while
             self.failure = f"{type(error).__name__}: {error}"
             return False
-        return row is not None and int(row[0]) > (self.version or 0)
+        self.failure = None
+        return row is not None and (self.version is None or int(row[0]) != self.version)
 
     def _refresh(self, connection: Connection, news: _News) -> None:
-        self._facts.refresh(connection, news.profiles)
+        if not self._store.read_only:
+            self._facts.refresh(connection, news.profiles)
         with read(connection, self._dialect, EVERYTHING) as reading:
             self.map = self._describe(reading)
         assert self._loop is not None

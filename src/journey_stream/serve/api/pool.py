@@ -16,6 +16,11 @@ class Store(Protocol):
 
     @property
     def dialect(self) -> DialectName: ...
+    @property
+    def read_only(self) -> bool:
+        """Whether another process projects, and keeps the facts up to date."""
+        ...
+
     def connect(self) -> Connection:
         """A new connection for one thread."""
         ...

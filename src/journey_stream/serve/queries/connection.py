@@ -21,7 +21,9 @@ class Connection(Protocol):
 
 
 class Dialect(NamedTuple):
-    """`facts` makes the schema of the derived tables, once; the others are templates with `{0}` for an expression.
+    """`facts` makes the schema of the derived tables, and `renew` empties one (`{table}`, `{columns}`), both
+    before all rows are read again. `indexed` are statements that come after. The others are templates with `{0}` for
+    an expression.
 
     `begin` opens a transaction that sees one state of the database from its first statement on. `month` numbers the
     calendar month (UTC) of an instant in ms from January of the year 0, `elements` gives one row per text of a JSON
@@ -29,6 +31,8 @@ class Dialect(NamedTuple):
     """
 
     facts: tuple[str, ...]
+    renew: tuple[str, ...]
+    indexed: tuple[str, ...]
     begin: str
     month: str
     elements: str
@@ -44,6 +48,8 @@ DIALECTS: dict[DialectName, Dialect] = {
     # In memory, so that the file holds only what came from the topics, and no restart has to mend it.
     "duckdb": Dialect(
         facts=("ATTACH IF NOT EXISTS ':memory:' AS facts (COMPRESS)", _COUNT_IN_ARRAYS),
+        renew=("DROP TABLE IF EXISTS facts.{table}", "CREATE TABLE facts.{table} ({columns})"),
+        indexed=(),
         begin="BEGIN TRANSACTION",
         month=_MONTH.replace("{0}", "epoch_ms({0})"),
         elements="""unnest(from_json({0}, '["VARCHAR"]'))""",
@@ -51,6 +57,15 @@ DIALECTS: dict[DialectName, Dialect] = {
     ),
     "postgresql": Dialect(
         facts=("CREATE SCHEMA IF NOT EXISTS facts",),
+        # Readers of the state before must still find its rows, so that the table may be neither new nor truncated.
+        renew=("CREATE TABLE IF NOT EXISTS facts.{table} ({columns})", "DELETE FROM facts.{table}"),
+        indexed=(
+            *(
+                f"CREATE INDEX IF NOT EXISTS {table}_by_no ON facts.{table} (no)"
+                for table in ("customers", "changes", "touches", "months")
+            ),
+            "CREATE INDEX IF NOT EXISTS customers_by_profile_id ON facts.customers (profile_id)",
+        ),
         begin="BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         month=_MONTH.replace("{0}", "(to_timestamp({0} / 1000.0) AT TIME ZONE 'UTC')"),
         elements="jsonb_array_elements_text(CAST({0} AS jsonb))",

@@ -57,8 +57,10 @@ class Facts:
 
     def _read_all(self, connection: Connection) -> None:
         for table, columns in TABLES.items():
-            connection.execute(f"DROP TABLE IF EXISTS facts.{table}")
-            connection.execute(f"CREATE TABLE facts.{table} ({columns})")
+            for statement in self.dialect.renew:
+                connection.execute(statement.format(table=table, columns=columns))
+        for statement in self.dialect.indexed:
+            connection.execute(statement)
         connection.execute("CREATE TEMPORARY TABLE known (no INTEGER, profile_id VARCHAR)")
         self._read_news(connection, "")
         (customers,) = connection.execute("SELECT count(*) FROM filled").fetchone()

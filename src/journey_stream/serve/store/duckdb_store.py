@@ -36,6 +36,8 @@ class DuckDBStore:
     """`path` None keeps everything in memory. Raises StoreError if the file cannot be used."""
 
     dialect: DialectName = "duckdb"
+    read_only = False
+    failures: tuple[type[Exception], ...] = (duckdb.Error,)
 
     def __init__(self, path: Path | None, origin: Origin) -> None:
         self.path = path

@@ -1,16 +1,19 @@
 """The tables that the topics are projected into. Instants are whole milliseconds since the Unix epoch, UTC.
 
 DuckDB gets no keys and no indexes: the writer keeps each `key` unique itself, by joins that skip what lies at other
-times, which is faster than an index and leaves a smaller file. PostgreSQL gets both.
+times, which is faster than an index and leaves a smaller file. PostgreSQL gets indexes, and keys that are short enough.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 SCHEMA_VERSION: Final = 1
 """To be raised with every change that an existing database does not have."""
 
 DialectName = Literal["duckdb", "postgresql"]
+
+_BY_BYTES: Final = ' COLLATE "C"'
+"""Texts are in the order of their bytes, whatever the language of the database is."""
 
 ColumnType = Literal["VARCHAR", "BIGINT", "INTEGER", "DOUBLE PRECISION", "BOOLEAN"]
 
@@ -25,12 +28,16 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """`key` names the columns that tell one row from all others, `indexes` those that rows are looked for by."""
+    """`key` names the columns that tell one row from all others, `indexes` those that rows are looked for by.
+
+    A key is long if it may be more than an index of PostgreSQL takes (2,704 bytes).
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    has_long_key: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,14 +72,16 @@ TOUCHPOINTS: Final = Table(
         "source_topic:text source_partition:int source_offset:big log_partition:int log_offset:big"
     ),
     ("event_id", "occurred_at", "owner_id", "source_topic", "source_partition", "source_offset"),
-    (("profile_id",), ("owner_id",), ("source_offset",)),
+    (("event_id", "occurred_at"), ("profile_id",), ("owner_id",), ("source_offset",)),
+    has_long_key=True,
 )
 PASSED: Final = Table(
     # What the identifier `via` has passed on to the higher one `receiver` and not taken back: `count` is never 0.
     "passed",
     _columns("via:text receiver:text event_id:text occurred_at:ms count:big"),
     ("event_id", "occurred_at", "via", "receiver"),
-    (("via",), ("receiver",)),
+    (("event_id", "occurred_at"), ("via",), ("receiver",)),
+    has_long_key=True,
 )
 NOBODY: Final = Table(
     # Identifiers that are shared or blocked: what happened on them from `since` on belongs to nobody.
@@ -162,8 +171,11 @@ TABLES: Final = (
 def ddl(dialect: DialectName) -> Iterator[str]:
     """The statements that make all tables."""
     for table in TABLES:
-        columns = [f'"{one.name}" {one.type}{"" if one.nullable else " NOT NULL"}' for one in table.columns]
-        if dialect == "postgresql":
+        types = {**dict.fromkeys(get_args(ColumnType), ""), "VARCHAR": _BY_BYTES if dialect == "postgresql" else ""}
+        columns = [
+            f'"{one.name}" {one.type}{types[one.type]}{"" if one.nullable else " NOT NULL"}' for one in table.columns
+        ]
+        if dialect == "postgresql" and not table.has_long_key:
             columns.append(f"PRIMARY KEY ({quoted(table.key)})")
         yield f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(columns)})"
         if dialect == "postgresql":

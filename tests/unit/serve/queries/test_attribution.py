@@ -10,7 +10,7 @@ from tests.unit.serve.rows import Rows, at
 
 def look(rows: Rows, chosen: Filter = EVERYTHING, *, by: str = "channel", look_back_days: int = 30) -> Attribution:
     rows.refresh()
-    with read(rows.connect(), DIALECTS["duckdb"], chosen) as reading:
+    with read(rows.connect(), DIALECTS[rows.dialect], chosen) as reading:
         return attribution(reading, "purchase", by, look_back_days)
 
 

@@ -12,7 +12,7 @@ JANUARY, FEBRUARY, MARCH = 0.0, 31.0, 59.0
 
 def look(rows: Rows, chosen: Filter = EVERYTHING) -> list[Cohort]:
     rows.refresh()
-    with read(rows.connect(), DIALECTS["duckdb"], chosen) as reading:
+    with read(rows.connect(), DIALECTS[rows.dialect], chosen) as reading:
         return cohorts(reading).cohorts
 
 

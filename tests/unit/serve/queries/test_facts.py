@@ -2,7 +2,6 @@
 
 import random
 
-import duckdb
 import pytest
 
 from journey_stream.serve.queries.cohorts import cohorts
@@ -14,13 +13,12 @@ from journey_stream.serve.queries.reading import read
 from tests.unit.serve.rows import MODEL, Rows
 
 FILTERS = (EVERYTHING, Filter(channel="web"), Filter(segment="loyal"), Filter(campaign="spring"))
-DUCKDB = DIALECTS["duckdb"]
 
 
 def everything(rows: Rows) -> list[object]:
     found: list[object] = []
     for chosen in FILTERS:
-        with read(rows.connect(), DUCKDB, chosen) as reading:
+        with read(rows.connect(), DIALECTS[rows.dialect], chosen) as reading:
             found += [journey_map(reading, MODEL.stages), cohorts(reading)]
     return found
 
@@ -56,7 +54,7 @@ def test_after_any_changes_the_facts_are_those_of_a_fresh_reading(rows: Rows) ->
         rows.refresh(*changed)
     kept = everything(rows)
 
-    Facts(DUCKDB).refresh(rows.connection)
+    Facts(DIALECTS[rows.dialect]).refresh(rows.connection)
 
     assert everything(rows) == kept
     assert any(one.totals.changes for one in kept[::2])  # type: ignore[attr-defined]
@@ -65,7 +63,7 @@ def test_after_any_changes_the_facts_are_those_of_a_fresh_reading(rows: Rows) ->
 def test_a_reader_sees_all_of_a_refresh_or_nothing(rows: Rows) -> None:
     rows.view("ann")
     rows.refresh()
-    with read(rows.connect(), DUCKDB, EVERYTHING) as reading:
+    with read(rows.connect(), DIALECTS[rows.dialect], EVERYTHING) as reading:
         before = journey_map(reading, MODEL.stages).totals
         rows.touchpoint("ann", 1)
         rows.change("ann", 1, None, "awareness")
@@ -80,10 +78,10 @@ def test_a_refresh_that_fails_leaves_what_was_there(rows: Rows) -> None:
     rows.view("ann")
     rows.refresh()
     rows.connection.execute("ALTER TABLE profiles RENAME TO hidden")
-    with pytest.raises(duckdb.CatalogException, match="profiles"):
+    with pytest.raises(Exception, match="profiles"):
         rows.refresh("ann")
     rows.connection.execute("ALTER TABLE hidden RENAME TO profiles")
 
-    with read(rows.connect(), DUCKDB, EVERYTHING) as reading:
+    with read(rows.connect(), DIALECTS[rows.dialect], EVERYTHING) as reading:
         assert journey_map(reading, MODEL.stages).totals.customers == 1
     assert rows.refresh("ann") == 0

@@ -20,7 +20,7 @@ DAY_SECONDS = DAY_MS / 1000
 @contextmanager
 def reading(rows: Rows, chosen: Filter = EVERYTHING) -> Iterator[Reading]:
     rows.refresh()
-    with read(rows.connect(), DIALECTS["duckdb"], chosen) as found:
+    with read(rows.connect(), DIALECTS[rows.dialect], chosen) as found:
         yield found
 
 
