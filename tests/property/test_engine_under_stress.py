@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journey_stream.engine.head import RISK, Head, decode_row
 from journey_stream.engine.partition import Partition
-from journey_stream.engine.risk import unpack_risk
 from journey_stream.events.decisions import Rejected
 from journey_stream.events.log import Tick, TouchpointRecord
 from journey_stream.events.reasons import Reason
@@ -74,7 +72,7 @@ def test_subscribers_hold_the_truth_after_every_record(ordeal: Ordeal, seed: int
         assert (partition.next_timer() or clock + 1) > clock
         if rng.random() < 0.25:
             store(partition, stored)
-            assert but_for_bounds(stored) == but_for_bounds(dict(partition.snapshot()))
+            assert stored == dict(partition.snapshot())
             if rng.random() < 0.4:
                 partition = started_anew(partition, stored, life, rng)
 
@@ -155,21 +153,3 @@ def in_order(life: Life, touchpoints: Iterable[TouchpointRecord], clock: int) ->
     partition.apply(Tick(clock))
     partition.drain_state()
     return partition
-
-
-def but_for_bounds(records: dict[bytes, bytes]) -> dict[bytes, object]:
-    """State records without how long silence is known to change nothing: that it is longer than that is not stored."""
-    return {key: _but_for_bounds(key, value) for key, value in records.items()}
-
-
-def _but_for_bounds(key: bytes, value: bytes) -> object:
-    if key.startswith(b"h"):
-        head = Head(decode_row(value))
-        head.armed = head.risk_quiet_until = head.standing.quiet_until = 0
-        head.segment_until = None
-        return head.row()
-    if key.startswith(b"p" + RISK.to_bytes(4, "big")):
-        risk = unpack_risk(value)
-        risk.state.quiet_until = 0
-        return risk
-    return value

@@ -293,8 +293,6 @@ class Partition:
         for profile in self._at_work:
             if profile.changed:
                 self._profiles[profile.id] = self._pack(profile, records)
-            elif profile.waits_longer:
-                self._profiles[profile.id] = self._pack(profile, [])
             elif profile.packed is not None:
                 self._profiles[profile.id] = profile.packed
             else:

@@ -74,13 +74,10 @@ class Profile(Timeline):
 
     All that it holds is its own here; `Actor` knows of touchpoints that belong elsewhere.
 
-    `changed` says whether it has to be packed again and stored; `packed` is what it was unpacked from, None for a new
-    one. If it only `waits_longer` it has to be packed: nothing is new but the lower bounds of when silence changes
-    something. A restart that finds the former ones lets the timer ring for nothing once more, and that is cheaper than
-    a state record each time that it does.
+    `changed` says whether it has to be packed again; `packed` is what it was unpacked from, None for a new one.
     """
 
-    __slots__ = ("_track", "changed", "context", "id", "packed", "waits_longer")
+    __slots__ = ("_track", "changed", "context", "id", "packed")
 
     def __init__(self, profile_id: str, packed: Packed | None, context: Context) -> None:
         if packed is None:
@@ -95,7 +92,6 @@ class Profile(Timeline):
         self.context = context
         self.packed = packed
         self.changed = False
-        self.waits_longer = False
         self._track: RiskTrack | None = None
 
     def own(self) -> Iterator[Touch]:
@@ -188,6 +184,7 @@ class Profile(Timeline):
     def ring(self, clock: int) -> list[Decision]:
         """The timer rang: decide what silence and settling have brought by `clock`."""
         head = self.head
+        self.changed = True
         told = self.fold_expired(clock) if clock >= head.folds_at else []
         changes: list[Change] = []
         if clock >= head.standing.quiet_until:
@@ -196,10 +193,7 @@ class Profile(Timeline):
         if clock >= head.risk_quiet_until and (track := self.risk_track()) is not None:
             risks = track.pass_time(clock)
             head.risk_quiet_until, head.risk_band = track.quiet_until, track.band
-        decisions = [*told, *self._with_segment(self._with_view(risks, self._tell(changes, clock), clock), clock)]
-        self.waits_longer = True
-        self.changed = self.changed or bool(changes) or bool(decisions)
-        return decisions
+        return [*told, *self._with_segment(self._with_view(risks, self._tell(changes, clock), clock), clock)]
 
     def next_due(self) -> int:
         """No later than the next instant at which time alone changes something (ms)."""

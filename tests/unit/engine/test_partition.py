@@ -286,24 +286,6 @@ def test_state_outlives_a_restart() -> None:
     assert second.state_bytes == whole.state_bytes
 
 
-def test_a_timer_that_rings_for_nothing_costs_no_state_record() -> None:
-    machine, again = partition(), partition()
-    apply_all(machine, [touchpoint("a", "view", 0), touchpoint("b", "view", 1)])
-    due = machine.next_timer()
-    assert due is not None
-    machine.apply(touchpoint("c", "view", 2))
-    stored = dict(machine.drain_state())
-
-    assert machine.apply(Tick(at=due)) == []
-    assert [key for key, _ in machine.drain_state()] == [b"m"]
-    assert machine.next_timer() == due + DAY_MS
-    for key, value in stored.items():
-        again.restore(key, value)
-    again.restored()
-    [expected] = told(machine.apply(Tick(at=due + DAY_MS)))
-    assert told(again.apply(Tick(at=due + DAY_MS))) == [expected]
-
-
 def test_state_of_another_model_is_refused() -> None:
     machine = partition()
     machine.apply(touchpoint("a", "note", 0))
