@@ -123,7 +123,8 @@ async def test_kill_9_at_random_points_loses_and_doubles_nothing(
     misplaced = [row[:5] for row in found["touchpoints"] if row[4] != _followed(ways, row[3], row[0])]
     assert [] == misplaced
     hops = [ways[via, event_id] for via, event_id in ways if (ways[via, event_id], event_id) in ways]
-    assert len(hops) > 0
+    # A short history may have nobody who was known under a third identifier.
+    assert len(hops) > 0 or touchpoints_sent < TOUCHPOINTS
 
 
 def _followed(ways: dict[tuple[str, str], str], holder: str, event_id: str) -> str:
