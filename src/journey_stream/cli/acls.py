@@ -40,10 +40,20 @@ def show(
     """Print the least rights with which a part works, for the names in the settings."""
     import yaml  # noqa: PLC0415
 
-    from journey_stream.worker.rights import COMPONENTS, kafka_acls, rights_of, rights_table, strimzi_acls  # noqa: PLC0415
+    from journey_stream.worker.rights import (
+        COMPONENTS,
+        kafka_acls,
+        rights_of,
+        rights_overview,
+        rights_table,
+        strimzi_acls,
+    )  # noqa: PLC0415
 
     settings = load(config)
     chosen = _chosen(component)
+    if component is None and form is Form.TABLE:
+        print(*rights_overview(settings), sep="\n")
+        return
     if form is Form.STRIMZI and len(chosen) > 1:
         raise CommandError("a KafkaUser is for one component; expected acls show COMPONENT --format strimzi")
     for number, name in enumerate(chosen):

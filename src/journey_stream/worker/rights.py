@@ -215,5 +215,16 @@ def rights_table(rights: Sequence[Right]) -> list[str]:
     return ["| resource | name | operations |", "|---|---|---|", *rows]
 
 
+def rights_overview(settings: Settings) -> list[str]:
+    """The rows of a table in Markdown with all components, one row for each operation on a kind of resource."""
+    rows = ["| part | operation | on |", "|---|---|---|"]
+    for component in COMPONENTS:
+        rights = sorted(rights_of(component, settings), key=lambda right: (right.resource, right.operation))
+        for (resource, operation), same in groupby(rights, key=lambda right: (right.resource, right.operation)):
+            names = ", ".join(f"`{right.name}{'*' if right.is_prefix else ''}`" for right in same)
+            rows.append(f"| {component} | {operation} | {resource} {names} |")
+    return rows
+
+
 def _by_resource(rights: Sequence[Right]) -> list[list[Right]]:
     return [list(same) for _, same in groupby(rights, key=lambda right: right[1:])]
