@@ -40,29 +40,26 @@ def show(
     """Print the least rights with which a part works, for the names in the settings."""
     import yaml  # noqa: PLC0415
 
-    from journey_stream.worker.rights import (
-        COMPONENTS,
-        kafka_acls,
-        rights_of,
-        rights_overview,
-        rights_table,
-        strimzi_acls,
-    )  # noqa: PLC0415
+    from journey_stream.worker import rights as all_rights  # noqa: PLC0415
 
     settings = load(config)
     chosen = _chosen(component)
     if component is None and form is Form.TABLE:
-        print(*rights_overview(settings), sep="\n")
+        print(*all_rights.rights_overview(settings), sep="\n")
         return
     if form is Form.STRIMZI and len(chosen) > 1:
         raise CommandError("a KafkaUser is for one component; expected acls show COMPONENT --format strimzi")
     for number, name in enumerate(chosen):
-        rights = rights_of(name, settings)
+        rights = all_rights.rights_of(name, settings)
         if form is Form.STRIMZI:
-            print(yaml.safe_dump(strimzi_acls(rights), sort_keys=False), end="")
+            print(yaml.safe_dump(all_rights.strimzi_acls(rights), sort_keys=False), end="")
             continue
-        print(*([""] if number else []), f"# {name}: {COMPONENTS[name].why}", sep="\n")
-        lines = rights_table(rights) if form is Form.TABLE else kafka_acls(rights, principal or f"User:{name}")
+        print(*([""] if number else []), f"# {name}: {all_rights.COMPONENTS[name].why}", sep="\n")
+        lines = (
+            all_rights.rights_table(rights)
+            if form is Form.TABLE
+            else all_rights.kafka_acls(rights, principal or f"User:{name}")
+        )
         print(*lines, sep="\n")
 
 
