@@ -8,7 +8,7 @@ from aiokafka.errors import (
 )
 
 from journey_stream.worker.config import Settings
-from journey_stream.worker.rights import Resource, Right, kafka_acls, rights_of
+from journey_stream.worker.rights import COMPONENTS, Resource, Right, kafka_acls, rights_of
 
 PERMISSION_ERRORS = (
     GroupAuthorizationFailedError,
@@ -59,8 +59,12 @@ def refused_rights(error: KafkaError, settings: Settings) -> list[Right]:
     names = (
         {named} if isinstance(named, str) else set(named) if isinstance(named, set | frozenset | list | tuple) else ()
     )
-    rights = [right for right in rights_of("worker", settings) if right.resource is kind]
-    return [right for right in rights if right.name in names] or rights
+    known = [right for one in COMPONENTS for right in rights_of(one, settings) if right.resource is kind]
+    about = [right for right in known if right.name in names]
+    if not about:
+        return [right for right in rights_of("worker", settings) if right.resource is kind]
+    of_worker = rights_of("worker", settings)
+    return list(dict.fromkeys(right for right in about if right in of_worker)) or list(dict.fromkeys(about))
 
 
 _RESOURCES = {
