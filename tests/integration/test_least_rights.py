@@ -109,7 +109,7 @@ async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix
         await read(settings, topics.stage_changes, 1)
         await send(settings, [raw(settings, b"not JSON")])
         await read(settings, topics.dead_letters, 1)
-        as_of = ["--as-of", "2100-01-01"]
+        as_of = ["--as-of", "2020-01-01"]
         assert "wrote 1 touchpoints" in await command("replay-as-of", "replay", str(history), *as_of)
         assert "wrote block" in await command("identity", "identity", "block", "c9", "--why", "a test")
 
@@ -124,8 +124,9 @@ async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix
         assert '"stage_changes"' in await command("export", "export", "c1")
         assert "done: erased" in await command("erase", "erase", "c1", "--why", "a test")
 
-    assert "1 " in await command("dead-letters", "dead-letters", "list")
-    assert "sent 1 dead letters" in await command("dead-letters-replay", "dead-letters", "replay")
+    assert "invalid_json" in await command("dead-letters", "dead-letters", "list")
+    replayed = await command("dead-letters-replay", "dead-letters", "replay", "--reason", "invalid_json")
+    assert "sent 1 dead letters" in replayed
     serve = await allowed(guarded, settings, "serve")
     gathering = Gathering(serve.topics, Erasures(ErasureKey(serve.application_id.encode())))
     reader = Reader(serve, await followed_partitions(serve), gathering)
@@ -203,7 +204,7 @@ async def test_a_right_that_goes_while_a_part_runs_ends_it_and_is_named(
     await send(settings, [touchpoint(settings, "e1", "add_to_cart")])
 
     with pytest.raises(WorkerError) as raised:
-        async with running(user, role, *(), to_failure=True), running(settings, *({"router", "tasks"} - {role})):
+        async with running(settings, *({"router", "tasks"} - {role})), running(user, role, to_failure=True):
             pass
 
     assert f"The broker refuses {user.principal}" in str(raised.value)

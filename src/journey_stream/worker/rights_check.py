@@ -37,6 +37,9 @@ _GROUP, _TRANSACTION = 0, 1
 _NOT_YET: Final = {GroupCoordinatorNotAvailableError.errno, GroupLoadInProgressError.errno}
 COORDINATOR_SECONDS_MAX: Final = 10.0
 POLL_SECONDS: Final = 0.1
+_HIDDEN: Final = 1 << _BITS[Operation.DESCRIBE_CONFIGS]
+"""Taken for granted on a topic that we may not describe: nothing is told there of a right that brings no Describe."""
+
 _UNTOLD: Final = -(2**31)
 """What a broker says that tells no operations."""
 
@@ -74,7 +77,7 @@ async def _missing_on_topics(admin: Any, rights: list[Right]) -> list[Right]:
         return []
     answer = await admin._send_request(Metadata(names))  # noqa: SLF001 - the public way does not ask for operations
     granted = {
-        name: 0 if code == TopicAuthorizationFailedError.errno else _UNTOLD if code else operations
+        name: _HIDDEN if code == TopicAuthorizationFailedError.errno else _UNTOLD if code else operations
         for code, name, _, _, operations in answer.topics
     }
     return list(_absent(rights, granted))
