@@ -32,7 +32,7 @@ from tests.support.granting import grant
 
 FRESH = count()
 SPREAD = {"router", "replay-as-of", "dead-letters-replay", "identity", "explain", "subscriber"}
-"""Parts whose rights are taken away one by one in every run, every kind of right among them; the others in long runs."""
+"""Their rights are taken away one by one in every run, every kind among them; those of the others in long runs."""
 
 SECONDS_MAX = 10.0
 
