@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock soak bench compile clean-compiled clean schemas pages
+.PHONY: help setup demo test check format lock soak bench compile clean-compiled clean schemas pages audit sbom
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,15 @@ lock: setup ## Resolve the dependencies anew (needs uv)
 	$(LOCK) --all-extras --upgrade -o requirements.lock pyproject.toml
 	$(LOCK) --extra serve --extra parquet -c requirements.lock -o deploy/image/run.lock pyproject.toml
 	printf 'hatchling\nmypy\nsetuptools\n' | $(LOCK) -c requirements.lock -o deploy/image/build.lock -
+
+# Both tools run in environments of their own, so that they are no dependencies of ours.
+audit: setup ## Look for known vulnerabilities in the locked dependencies (asks PyPI)
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+sbom: setup ## Write the locked dependencies as a CycloneDX list to build/sbom.json
+	@mkdir -p build
+	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --of JSON -o build/sbom.json requirements.lock
 
 clean: clean-compiled ## Remove what make made
 	rm -rf $(VENV) src/build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from journey_stream.worker.config import Settings
     from journey_stream.worker.found_letters import Wanted
     from journey_stream.worker.letter_replay import Outcome, Seen
+    from journey_stream.worker.topic_checks import TopicState
 
 app = typer.Typer(help="Records that could not be used: list them, look at one, send them again.", no_args_is_help=True)
 
@@ -127,11 +128,10 @@ async def _list(settings: "Settings", wanted: "Wanted", limit: int) -> "tuple[li
 
     from journey_stream.worker.letter_replay import Letters  # noqa: PLC0415
     from journey_stream.worker.replay import broker_errors  # noqa: PLC0415
-    from journey_stream.worker.topics import topic_states  # noqa: PLC0415
 
     counts: Counter[str] = Counter()
     newest: list[tuple[int, int, int, Seen]] = []
-    states = await topic_states(settings)
+    states = await _states(settings, "dead-letters")
     async with broker_errors(settings), Letters(settings, states) as letters:
         async for seen in letters.matching(wanted, await letters.replayed()):
             letter = seen.letter
@@ -146,9 +146,8 @@ async def _list(settings: "Settings", wanted: "Wanted", limit: int) -> "tuple[li
 async def _one(settings: "Settings", partition: int, offset: int) -> "Seen | None":
     from journey_stream.worker.letter_replay import Letters  # noqa: PLC0415
     from journey_stream.worker.replay import broker_errors  # noqa: PLC0415
-    from journey_stream.worker.topics import topic_states  # noqa: PLC0415
 
-    states = await topic_states(settings)
+    states = await _states(settings, "dead-letters")
     async with broker_errors(settings), Letters(settings, states) as letters:
         return await letters.one(partition, offset)
 
@@ -156,11 +155,19 @@ async def _one(settings: "Settings", partition: int, offset: int) -> "Seen | Non
 async def _replay(settings: "Settings", wanted: "Wanted", limit: int | None, *, now: bool, dry_run: bool) -> "Outcome":
     from journey_stream.worker.letter_replay import replay_letters  # noqa: PLC0415
     from journey_stream.worker.replay import broker_errors  # noqa: PLC0415
-    from journey_stream.worker.topics import topic_states  # noqa: PLC0415
 
-    states = await topic_states(settings)
+    states = await _states(settings, "dead-letters" if dry_run else "dead-letters-replay")
     async with broker_errors(settings):
         return await replay_letters(settings, states, wanted, limit=limit, now=now, dry_run=dry_run)
+
+
+async def _states(settings: "Settings", component: str) -> "dict[str, TopicState]":
+    from journey_stream.worker.rights import checked_topics  # noqa: PLC0415
+    from journey_stream.worker.rights_check import require_rights  # noqa: PLC0415
+    from journey_stream.worker.topics import topic_states  # noqa: PLC0415
+
+    await require_rights(settings, component)
+    return await topic_states(settings, checked_topics(component, settings))
 
 
 def _print_outcome(outcome: "Outcome", *, dry_run: bool) -> None:

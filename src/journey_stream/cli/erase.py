@@ -61,11 +61,14 @@ async def _erase(
     from journey_stream.worker.erase import erase_person, inventory, left  # noqa: PLC0415
     from journey_stream.worker.operate import write_operation  # noqa: PLC0415
     from journey_stream.worker.replay import broker_errors  # noqa: PLC0415
+    from journey_stream.worker.rights import checked_topics  # noqa: PLC0415
+    from journey_stream.worker.rights_check import require_rights  # noqa: PLC0415
     from journey_stream.worker.topics import topic_states  # noqa: PLC0415
 
     profile_id, _ = named(profile, settings, model)
     policy, properties = model.policy(), {"who": who or user(), "why": why}
-    states = await topic_states(settings)
+    await require_rights(settings, "erase")
+    states = await topic_states(settings, checked_topics("erase", settings))
     async with broker_errors(settings):
         before = await inventory(settings, states, profile_id, model.identity)
     if not anyway:

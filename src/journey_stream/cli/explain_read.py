@@ -15,6 +15,7 @@ from journey_stream.worker.broker_errors import BrokerUnreachable
 from journey_stream.worker.clients import close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.murmur import partition_for
+from journey_stream.worker.rights_check import require_rights
 
 
 class Found(NamedTuple):
@@ -75,6 +76,7 @@ async def read_profile(settings: Settings, profile_id: str) -> Found:
 
     Messages about an identifier lie in its own partition: all are read for those that name the profile.
     """
+    await require_rights(settings, "explain")
     key, topics = profile_id.encode(), settings.topics
     consumer = partition_consumer(settings)
     try:

@@ -70,10 +70,13 @@ def nothing_about(profile: str) -> str:
 async def _read(settings: "Settings", model: "Model", profile_id: str) -> dict[str, Any] | None:
     from journey_stream.worker.person import PersonReader  # noqa: PLC0415
     from journey_stream.worker.replay import broker_errors  # noqa: PLC0415
+    from journey_stream.worker.rights import checked_topics  # noqa: PLC0415
+    from journey_stream.worker.rights_check import require_rights  # noqa: PLC0415
     from journey_stream.worker.topics import topic_states  # noqa: PLC0415
 
-    topics = settings.topics
-    async with broker_errors(settings), PersonReader(settings, await topic_states(settings)) as reader:
+    await require_rights(settings, "export")
+    topics, states = settings.topics, await topic_states(settings, checked_topics("export", settings))
+    async with broker_errors(settings), PersonReader(settings, states) as reader:
         person = await reader.find(profile_id, model.identity)
         touchpoints = await reader.touchpoints(person)
         identifiers: dict[str, Any] = {}

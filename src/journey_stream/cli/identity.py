@@ -10,7 +10,9 @@ from journey_stream.cli.options import BootstrapServers, Config, ModelName, inst
 
 if TYPE_CHECKING:
     from journey_stream.events.identifiers import Policy
+    from journey_stream.events.log import Source
     from journey_stream.events.operations import Operation
+    from journey_stream.worker.config import Settings
 
 app = typer.Typer(
     help="Link identifiers by hand, undo links, block identifiers. Each is written `type:value`; one of the highest "
@@ -81,15 +83,13 @@ def _operate(
     bootstrap_servers: BootstrapServers,
     model: ModelName,
 ) -> None:
-    from journey_stream.worker.operate import write_operation  # noqa: PLC0415
-
     if not why.strip():
         raise CommandError("--why is empty; expected a reason that somebody understands in a year")
     settings = load(config, bootstrap_servers=bootstrap_servers, model=model)
     identifiers = identifiers_of(written, policy := resolve_model(settings.model).policy())
     properties = {"who": who or user(), "why": why, **instants}
     operation, value = operation_of(kind, identifiers, properties, policy)
-    place = asyncio.run(write_operation(settings, operation.profile_id.encode(), value))
+    place = asyncio.run(_write(settings, operation.profile_id.encode(), value))
     print(f"wrote {kind} {' '.join(written)} to {place.topic}, partition {place.partition}, offset {place.offset}")
     hidden = identifiers.keys() & set(settings.pseudonymise)
     key = "the pseudonym of it" if hidden else operation.profile_id
@@ -97,6 +97,14 @@ def _operate(
         f"a worker that runs tells what comes of it on {settings.topics.identity_changes} (key: {key}), or on "
         f"{settings.topics.dead_letters} why nothing does"
     )
+
+
+async def _write(settings: "Settings", key: bytes, value: bytes) -> "Source":
+    from journey_stream.worker.operate import write_operation  # noqa: PLC0415
+    from journey_stream.worker.rights_check import require_rights  # noqa: PLC0415
+
+    await require_rights(settings, "identity")
+    return await write_operation(settings, key, value)
 
 
 def operation_of(

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from journey_stream.cli import (
+    acls,
     attribution,
     churn,
     dead_letters,
@@ -44,6 +45,7 @@ app.command("demo", rich_help_panel=RUN)(demo.demo)
 app.command("worker", rich_help_panel=RUN)(worker.worker)
 app.command("serve", rich_help_panel=RUN)(serve.serve)
 app.add_typer(topics.app, name="topics", rich_help_panel=RUN)
+app.add_typer(acls.app, name="acls", rich_help_panel=RUN)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=RUN)
 app.command("explain", rich_help_panel=RUN)(explain.explain)
 app.add_typer(identity.app, name="identity", rich_help_panel=RUN)

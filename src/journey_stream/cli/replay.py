@@ -63,7 +63,9 @@ async def _replay(
 ) -> "Progress":
     from journey_stream.history.order import in_time_order  # noqa: PLC0415
     from journey_stream.worker.replay import end_history, replay  # noqa: PLC0415
+    from journey_stream.worker.rights_check import require_rights  # noqa: PLC0415
 
+    await require_rights(settings, "replay" if end is None else "replay-as-of")
     problems = Problems()
     policy = resolve_model(settings.model).policy()
     with _Bar() as bar:

@@ -15,7 +15,9 @@ from typing import Any
 import uvicorn
 
 from journey_stream.journey.errors import ModelError
+from journey_stream.serve.api.access import Access
 from journey_stream.serve.api.app import create_app
+from journey_stream.serve.api.rate import Rate
 from journey_stream.serve.projection.projection import Projection
 from journey_stream.serve.projection.reader import followed_partitions
 from journey_stream.serve.projection.thread import ProjectionThread
@@ -28,6 +30,7 @@ from journey_stream.worker.erasure_key import erasure_key_of
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.logs import configure_logs
 from journey_stream.worker.run import GC_THRESHOLDS, read_model
+from journey_stream.worker.secret_files import UnusableFile
 
 STREAMS_SECONDS_MAX = 5
 """How long a client may take to end its request when the service stops."""
@@ -55,13 +58,14 @@ async def serve(settings: Settings, *, rebuild: bool = False, read_only: bool = 
     projects into it. Raises ModelError, StoreError or WorkerError for the person on call.
     """
     model, key = read_model(settings.model), erasure_key_of(settings)
+    access = access_of(settings)
+    rate = Rate(settings.serve_requests_per_second, settings.serve_requests_burst)
     partitions = {} if read_only else await followed_partitions(settings)
     with listening(settings.serve_host, settings.serve_port) as listener:
         store = open_store(settings, rebuild=rebuild, read_only=read_only)
         try:
-            token = settings.serve_token.get_secret_value() if settings.serve_token else None
-            app = create_app(store, model, token=token)
-            _warn_if_open(settings)
+            app = create_app(store, model, access=access, rate=rate)
+            _warn_if_open(settings, access)
 
             def make() -> Projection:
                 return Projection(settings, store, key, partitions, app.state.live.committed)
@@ -75,7 +79,14 @@ async def _run(app: Any, listener: socket.socket, make: Any, store: Store) -> No
     loop = asyncio.get_running_loop()
     failures: list[BaseException] = []
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=STREAMS_SECONDS_MAX
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=STREAMS_SECONDS_MAX,
+        # uvicorn would take an address in a header for that of the connection, by which we know a trusted proxy.
+        proxy_headers=False,
+        server_header=False,
     )
     server = _Server(config)
 
@@ -167,10 +178,18 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _warn_if_open(settings: Settings) -> None:
-    if settings.serve_token is None and settings.serve_host not in {"127.0.0.1", "::1", "localhost"}:
+def access_of(settings: Settings) -> Access:
+    """Who may ask for what. Raises WorkerError if a file with tokens is of no use."""
+    try:
+        return Access.of(settings)
+    except UnusableFile as error:
+        raise WorkerError(str(error)) from error
+
+
+def _warn_if_open(settings: Settings, access: Access) -> None:
+    if access.is_open and settings.serve_host not in {"127.0.0.1", "::1", "localhost"}:
         _log.warning(
             "the map shows customers to whoever reaches %s; set serve_token (JOURNEY_SERVE_TOKEN), or serve_host to "
-            "127.0.0.1",
+            "127.0.0.1; docs/security.md has all ways",
             settings.serve_host,
         )

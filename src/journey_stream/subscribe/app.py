@@ -21,6 +21,8 @@ from journey_stream.subscribe.memory import SqliteMemory
 from journey_stream.subscribe.reactions import Reactor
 from journey_stream.worker.config import Settings
 from journey_stream.worker.config_file import load_settings
+from journey_stream.worker.connection import OAUTHBEARER
+from journey_stream.worker.rights import SUBSCRIBER_GROUP
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class Topics(NamedTuple):
     dead_letters: Any
 
 
-def create_app(settings: Settings, name: str = "journey-subscriber", **options: Any) -> Any:
+def create_app(settings: Settings, name: str = SUBSCRIBER_GROUP, **options: Any) -> Any:
     """A Faust app on the brokers of `settings`. `name` is its consumer group; `options` are further Faust settings."""
     servers = ";".join(f"kafka://{server}" for server in settings.bootstrap_servers)
     return CommittedApp(
@@ -103,6 +105,8 @@ async def take_back(change: StageChange) -> None:
 def _credentials(settings: Settings) -> Any:
     options = settings.client_options()
     context = options.get("ssl_context")
+    if options.get("sasl_mechanism") == OAUTHBEARER:
+        return faust.OAuthCredentials(oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context)
     if "sasl_mechanism" in options:
         return faust.SASLCredentials(
             username=options["sasl_plain_username"],

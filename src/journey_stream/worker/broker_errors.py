@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from journey_stream.worker.errors import WorkerError
+from journey_stream.worker.rights import Right, kafka_acls
 
 
 class BrokerError(WorkerError):
@@ -26,15 +27,25 @@ class BrokerUnreachable(BrokerError):
 class PermissionMissing(BrokerError):
     """The broker knows us and refuses. `operation` is Kafka's name for it, such as "Create"."""
 
-    def __init__(self, operation: str, topics: Iterable[str], user: str | None) -> None:
+    def __init__(self, operation: str, topics: Iterable[str], principal: str) -> None:
         named = sorted(topics)
-        principal = f"User:{user or 'ANONYMOUS'}"
         self.topics = tuple(named)
         super().__init__(
             f"{principal} lacks the permission {operation} on {', '.join(named)}. "
             f"Let somebody who may grant it: kafka-acls.sh --add --allow-principal {principal} --operation {operation} "
             + " ".join(f"--topic {name}" for name in named)
             + "."
+        )
+
+
+class RightsMissing(BrokerError):
+    """The broker knows us and does not let us do what `component` has to do."""
+
+    def __init__(self, component: str, missing: Sequence[Right], principal: str) -> None:
+        self.missing = tuple(missing)
+        super().__init__(
+            f"The broker refuses {principal}: {component} needs {', '.join(map(str, missing))}. Let somebody who may "
+            "grant it:\n" + "\n".join(f"  {line}" for line in kafka_acls(missing, principal))
         )
 
 

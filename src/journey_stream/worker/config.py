@@ -6,16 +6,25 @@ written as in a journey model (`30d`) and held in milliseconds.
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from aiokafka.helpers import create_ssl_context
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from journey_stream.engine.limits import Limits
-from journey_stream.worker.config_values import brokers, duration, names_of, topic_name, topic_names
+from journey_stream.worker.config_values import (
+    brokers,
+    duration,
+    endpoint_url,
+    header_name,
+    names_of,
+    networks,
+    topic_name,
+    topic_names,
+)
+from journey_stream.worker.connection import client_options, connection_mistakes, principal
+from journey_stream.worker.secret_files import UnusableFile, read_secret, read_tokens, require_apart
 
 Duration = Annotated[int, BeforeValidator(duration), Field(gt=0)]
 MINUTE_MS = 60_000
@@ -46,7 +55,9 @@ class Settings(BaseModel):
     A length of time is called `lateness` in the file and `lateness_ms` here.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True
+    )
 
     bootstrap_servers: Annotated[tuple[str, ...], BeforeValidator(brokers)] = ("localhost:9092",)
     application_id: Annotated[str, BeforeValidator(topic_name)] = "journey-stream"
@@ -95,16 +106,32 @@ class Settings(BaseModel):
     serve_port: Annotated[int, Field(ge=0, le=65_535)] = 8600
     serve_database: Annotated[str, Field(min_length=1)] = "journey.duckdb"
     serve_token: Annotated[SecretStr, Field(min_length=1)] | None = None
+    serve_token_file: Path | None = None
+    serve_admin_token_file: Path | None = None
+    serve_customers: Literal["read", "admin"] = "read"
+    serve_trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(networks)] = ()
+    serve_user_header: Annotated[str, BeforeValidator(header_name)] = "X-Forwarded-User"
+    serve_admins: Annotated[tuple[str, ...], BeforeValidator(names_of("users"))] = ()
+    serve_requests_per_second: Annotated[float, Field(ge=0, le=100_000)] = 50
+    serve_requests_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "PLAIN"
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    oauth_token_url: Annotated[str, BeforeValidator(endpoint_url)] | None = None
+    oauth_client_id: Annotated[str, Field(min_length=1)] | None = None
+    oauth_client_secret_file: Path | None = None
+    oauth_scope: Annotated[str, Field(min_length=1)] | None = None
+    oauth_cafile: Path | None = None
     ssl_cafile: Path | None = None
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
+    ssl_keyfile_password_file: Path | None = None
+    ssl_check_hostname: bool = True
 
     @property
     def topics(self) -> TopicNames:
@@ -144,25 +171,24 @@ class Settings(BaseModel):
         return f"{self.application_id}-{part}"
 
     def client_options(self) -> dict[str, Any]:
-        """What every aiokafka client is given to reach the brokers. Raises OSError if a certificate cannot be read."""
-        options: dict[str, Any] = {
-            "bootstrap_servers": list(self.bootstrap_servers),
-            "security_protocol": self.security_protocol,
-        }
-        if self.security_protocol.endswith("SSL"):
-            options["ssl_context"] = self._ssl_context()
-        if self.security_protocol.startswith("SASL"):
-            assert self.sasl_password is not None
-            options["sasl_mechanism"] = self.sasl_mechanism
-            options["sasl_plain_username"] = self.sasl_username
-            options["sasl_plain_password"] = self.sasl_password.get_secret_value()
-        return options
+        """What every aiokafka client is given to reach the brokers. Raises UnusableFile, an OSError."""
+        return client_options(self)
 
-    def _ssl_context(self) -> ssl.SSLContext:
-        context: ssl.SSLContext = create_ssl_context(
-            cafile=self.ssl_cafile, certfile=self.ssl_certfile, keyfile=self.ssl_keyfile
-        )
-        return context
+    @property
+    def principal(self) -> str:
+        """Who we are to the brokers, as far as that can be told from here."""
+        return principal(self)
+
+    @property
+    def read_tokens(self) -> frozenset[str]:
+        """The bearer tokens that may read the map. Raises UnusableFile, an OSError."""
+        given = () if self.serve_token is None else (self.serve_token.get_secret_value(),)
+        return frozenset((*given, *read_tokens("serve_token_file", self.serve_token_file)))
+
+    @property
+    def admin_tokens(self) -> frozenset[str]:
+        """Those that may do whatever the map offers. Raises UnusableFile, an OSError."""
+        return frozenset(read_tokens("serve_admin_token_file", self.serve_admin_token_file))
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -179,17 +205,16 @@ class Settings(BaseModel):
                 f"at least record_bytes_max ({self.record_bytes_max}): what fits the log must fit the dead letters",
             ),
             ("retention", self.retention_ms <= self.lateness_ms, "longer than lateness, or late news corrects nothing"),
-            ("sasl_username", self._sasl and not self.sasl_username, f"a user name for {self.security_protocol}"),
-            ("sasl_password", self._sasl and not self.sasl_password, f"a password for {self.security_protocol}"),
+            *connection_mistakes(self),
             (
-                "security_protocol",
-                not self._sasl and (self.sasl_username or self.sasl_password),
-                "SASL_SSL or SASL_PLAINTEXT, since a SASL user or password is given",
+                "serve_customers",
+                self.serve_customers == "admin" and not (self.serve_admin_token_file or self.serve_admins),
+                "serve_admin_token_file or serve_admins beside it, or nobody could look at a customer",
             ),
             (
-                "security_protocol",
-                not self.security_protocol.endswith("SSL") and (self.ssl_cafile or self.ssl_certfile),
-                "SSL or SASL_SSL, since a certificate is given",
+                "serve_admins",
+                self.serve_admins and not self.serve_trusted_proxies,
+                "serve_trusted_proxies beside it: only a proxy says who a user is",
             ),
             (
                 "pseudonym_key",
@@ -211,19 +236,23 @@ class Settings(BaseModel):
                 self.topics.erasures in {*self.sources, *self.topics[:-2], self.topics.dead_letters},
                 "a topic of its own",
             ),
-            ("ssl_keyfile", self.ssl_certfile and not self.ssl_keyfile, "the private key of ssl_certfile"),
         ):
             if wrong:
                 raise PydanticCustomError("contradiction", "{expected}", {"field": field, "expected": expected})
-        for field in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
-            path: Path | None = getattr(self, field)
-            if path and not path.is_file():
-                raise PydanticCustomError("contradiction", "{expected}", {"field": field, "expected": "a file"})
+        self._require_files()
         return self
 
-    @property
-    def _sasl(self) -> bool:
-        return self.security_protocol.startswith("SASL")
+    def _require_files(self) -> None:
+        """Whatever is in a file is read once here, so that a mistake is told before anything starts."""
+        try:
+            for field in ("sasl_password_file", "ssl_keyfile_password_file", "oauth_client_secret_file"):
+                if path := getattr(self, field):
+                    read_secret(field, path)
+            require_apart("serve_admin_token_file", self.serve_admin_token_file, self.read_tokens)
+            client_options(self)
+        except UnusableFile as error:
+            context = {"field": error.field, "expected": error.expected}
+            raise PydanticCustomError("contradiction", "{expected}", context) from error
 
 
 def topic_fits(names: tuple[str, ...]) -> bool:

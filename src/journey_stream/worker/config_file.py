@@ -27,7 +27,7 @@ NAMES = {field.alias or name: name for name, field in Settings.model_fields.item
 DURATIONS = frozenset(written for written, name in NAMES.items() if written != name)
 SECRETS = frozenset({"sasl_password", "pseudonym_key", "erasure_key", "serve_token"})
 # A path in the file is meant from where the file is; elsewhere, from where the command runs.
-PATHS = frozenset({"ssl_cafile", "ssl_certfile", "ssl_keyfile", "pseudonym_key_file", "erasure_key_file"})
+PATHS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation == Path | None)
 
 # Variables that carry our prefix by chance (a Kubernetes service named `journey` brings JOURNEY_PORT=tcp://…), or that
 # speak to our tests.
@@ -165,7 +165,9 @@ def _explained(detail: ErrorDetails, values: dict[str, _Value]) -> Mistake:
     name = context["field"] if detail["type"] == "contradiction" else str(detail["loc"][0])
     expected, _, hint = _expected(detail).partition("; ")
     if name in values:
-        return values[name].mistake(expected, hint, secret=name in SECRETS)
+        # An address may carry a password.
+        is_secret = name in SECRETS or (name == "oauth_token_url" and "@" in str(values[name].value))
+        return values[name].mistake(expected, hint, secret=is_secret)
     return Mistake("settings", None, name, "nothing", expected, hint)
 
 

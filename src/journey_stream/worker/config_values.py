@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from journey_stream.journey.durations import DURATION_MS_MAX, likely_duration, parse_duration
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
@@ -73,3 +77,37 @@ def listed(written: object, what: str) -> list[object]:
     if isinstance(written, list | tuple):
         return list(written)
     raise ValueError(f"a list of {what}, or a string with commas")
+
+
+def networks(written: object) -> tuple[str, ...]:
+    """Addresses and networks, such as 10.0.0.5 and 10.1.0.0/16."""
+    found = listed(written, "addresses or networks")
+    for one in found:
+        try:
+            ipaddress.ip_network(str(one))
+        except ValueError:
+            raise ValueError(f"addresses or networks such as 10.0.0.5 or 10.1.0.0/16, which {one!r} is not") from None
+    return tuple(map(str, found))
+
+
+def header_name(written: object) -> str:
+    if not isinstance(written, str) or not _HEADER.fullmatch(written):
+        raise ValueError("the name of an HTTP header, such as X-Forwarded-User")
+    return written
+
+
+def endpoint_url(written: object) -> str:
+    """An address that a secret may be sent to: nobody must read it on its way."""
+    expected = "an address that begins with https://, or with http:// on this machine"
+    if not isinstance(written, str):
+        raise ValueError(expected)  # noqa: TRY004 - pydantic makes a complaint of a ValueError only
+    try:
+        url = urlsplit(written)
+        _ = url.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if url.username or url.password:
+        raise ValueError("an address without a user and a password in it")
+    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)):
+        raise ValueError(expected)
+    return written

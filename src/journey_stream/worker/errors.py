@@ -8,6 +8,7 @@ from aiokafka.errors import (
 )
 
 from journey_stream.worker.config import Settings
+from journey_stream.worker.rights import COMPONENTS, Resource, Right, kafka_acls, rights_of
 
 PERMISSION_ERRORS = (
     GroupAuthorizationFailedError,
@@ -38,12 +39,36 @@ class Hanging(Exception):
 
 
 def not_permitted(error: KafkaError, settings: Settings) -> WorkerError:
-    """What a worker has to be granted, when a broker has refused it something."""
-    principal = f"User:{settings.sasl_username or 'ANONYMOUS'}"
-    application = settings.application_id
+    """What has to be granted, when a broker has refused something to a worker, a view or a command that runs already.
+
+    The broker does not say which right it is about, only which resource.
+    """
+    rights = refused_rights(error, settings)
+    meant = ", ".join(map(str, rights)) or str(error)
     return WorkerError(
-        f"The broker refuses {principal}: {error}. A worker needs Read and Describe on its sources; Read, Write and "
-        f"Describe on {settings.topic_prefix}*; Read on the groups {settings.router_group} and {settings.tasks_group}; "
-        f"Write and Describe on the transactional ids {application}-*. Let somebody who may grant it: kafka-acls.sh "
-        f"--add --allow-principal {principal} …"
+        f"The broker refuses {settings.principal}: it needs {meant}. `journey-stream acls check` compares what each "
+        "part needs with what the brokers grant. Let somebody who may grant it:\n"
+        + "\n".join(f"  {line}" for line in kafka_acls(rights, settings.principal))
     )
+
+
+def refused_rights(error: KafkaError, settings: Settings) -> list[Right]:
+    """The rights on the resource that an error is about, of all that parts of ours may need there."""
+    [kind] = [kind for refusal, kind in _RESOURCES.items() if isinstance(error, refusal)]
+    named = error.args[0] if error.args else ()
+    names = (
+        {named} if isinstance(named, str) else set(named) if isinstance(named, set | frozenset | list | tuple) else ()
+    )
+    known = [right for one in COMPONENTS for right in rights_of(one, settings) if right.resource is kind]
+    about = [right for right in known if right.name in names]
+    if not about:
+        return [right for right in rights_of("worker", settings) if right.resource is kind]
+    of_worker = rights_of("worker", settings)
+    return list(dict.fromkeys(right for right in about if right in of_worker)) or list(dict.fromkeys(about))
+
+
+_RESOURCES = {
+    TopicAuthorizationFailedError: Resource.TOPIC,
+    GroupAuthorizationFailedError: Resource.GROUP,
+    TransactionalIdAuthorizationFailed: Resource.TRANSACTIONAL_ID,
+}

@@ -23,10 +23,8 @@ from journey_stream.worker.errors import Fenced, Uncertain, WorkerError
 from journey_stream.worker.fencing import TaskProducer
 from journey_stream.worker.found_letters import FoundLetter, Wanted, message_of, obstacle, read_letter
 from journey_stream.worker.outbox import Message, Place, Row, message_bytes
+from journey_stream.worker.rights import LETTERS_PART
 from journey_stream.worker.topic_checks import TopicState
-
-PART = "dead-letters"
-"""What the transactional id of a replay ends with."""
 
 MARKERS_PARTITION = 0
 CHUNK_LETTERS = 500
@@ -152,7 +150,7 @@ async def replay_letters(
 
     Raises WorkerError, if another replay has taken over or nobody knows how a transaction ended, and KafkaError.
     """
-    producer = TaskProducer(settings, PART)
+    producer = TaskProducer(settings, LETTERS_PART)
     outcome = Outcome(Counter(), 0, [])
     run = _Run(settings, states, outcome.sent, None if dry_run else producer, now=now)
     try:

@@ -23,6 +23,8 @@ from journey_stream.worker.health import Health
 from journey_stream.worker.logs import configure_logs
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.pseudonym_key import pseudonyms_of
+from journey_stream.worker.rights import checked_topics
+from journey_stream.worker.rights_check import require_rights
 from journey_stream.worker.router import Router
 from journey_stream.worker.tasks import Tasks
 from journey_stream.worker.topics import require_topics
@@ -43,7 +45,9 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     model, scorer = read_model(settings.model), find_scorer(settings.churn)
     routes = role in {"all", "router"}
     policy = model.policy(pseudonyms_of(settings) if routes else None)
-    for problem in await require_topics(settings):
+    component = "worker" if role == "all" else role
+    await require_rights(settings, component)
+    for problem in await require_topics(settings, checked_topics(component, settings)):
         _log.warning("%s", problem)
     erasure_key = erasure_key_of(settings)
     metrics = Metrics()

@@ -34,7 +34,7 @@ from journey_stream.worker.config import Settings
 from journey_stream.worker.topic_checks import Problem, TopicState, missing, outgrown, problems_of
 from journey_stream.worker.topic_specs import REPLICAS_USUAL, Role, TopicSpec, topic_specs
 
-__all__ = ["Problem", "TopicState", "check_topics", "create_topics", "require_topics", "topic_states"]
+__all__ = ["Problem", "TopicState", "broker_admin", "check_topics", "create_topics", "require_topics", "topic_states"]
 
 REQUEST_SECONDS_MAX = 10.0
 CREATE_SECONDS_MAX = 60.0
@@ -50,7 +50,7 @@ async def create_topics(settings: Settings, *, history: bool = False) -> list[st
     Raises BrokerUnreachable, PermissionMissing or TopicsRefused.
     """
     deadline = time.monotonic() + CREATE_SECONDS_MAX
-    async with _admin(settings) as admin:
+    async with broker_admin(settings) as admin:
         existing = await _described(admin)
         replicas = await _replicas(admin, settings)
         wanted = [spec for spec in topic_specs(settings, replicas, history=history) if spec.name not in existing]
@@ -64,14 +64,19 @@ async def create_topics(settings: Settings, *, history: bool = False) -> list[st
         return created
 
 
-async def check_topics(settings: Settings, *, history: bool = False) -> list[Problem]:
+async def check_topics(
+    settings: Settings, names: Collection[str] | None = None, *, history: bool = False
+) -> list[Problem]:
     """Everything wrong with the topics of these settings; empty if nothing is. Errors come before warnings.
 
-    `history` checks for a replay of the past. Raises BrokerUnreachable or PermissionMissing.
+    With `names`, only these are looked at. `history` checks for a replay of the past. Raises BrokerUnreachable or
+    PermissionMissing.
     """
-    async with _admin(settings) as admin:
+    async with broker_admin(settings) as admin:
         replicas = await _replicas(admin, settings)
-        specs = topic_specs(settings, replicas, history=history)
+        specs = [
+            spec for spec in topic_specs(settings, replicas, history=history) if names is None or spec.name in names
+        ]
         states = await _states(admin, specs, settings)
     found = list(_problems(specs, states, settings, replicas, history=history))
     return sorted(found, key=lambda problem: problem.severity)
@@ -83,13 +88,15 @@ async def topic_states(settings: Settings, names: Collection[str] | None = None)
     Raises BrokerUnreachable or PermissionMissing.
     """
     specs = topic_specs(settings, 1, history=False)
-    async with _admin(settings) as admin:
+    async with broker_admin(settings) as admin:
         return await _states(admin, [spec for spec in specs if names is None or spec.name in names], settings)
 
 
-async def require_topics(settings: Settings, *, history: bool = False) -> list[Problem]:
+async def require_topics(
+    settings: Settings, names: Collection[str] | None = None, *, history: bool = False
+) -> list[Problem]:
     """Raise TopicsUnusable if anything is an error; return the warnings. For the start of a worker."""
-    problems = await check_topics(settings, history=history)
+    problems = await check_topics(settings, names, history=history)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise TopicsUnusable(errors)
     return problems
@@ -110,11 +117,12 @@ def _problems(
 
 
 @contextlib.asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[Any]:
+async def broker_admin(settings: Settings) -> AsyncIterator[Any]:
+    """An admin client that is connected. Raises BrokerUnreachable, PermissionMissing."""
     try:
         options = settings.client_options()
     except OSError as error:
-        raise BrokerUnreachable(settings.bootstrap_servers, f"a certificate cannot be used ({error})") from error
+        raise BrokerUnreachable(settings.bootstrap_servers, str(error)) from error
     admin = AIOKafkaAdminClient(**options, request_timeout_ms=int(REQUEST_SECONDS_MAX * 1_000))
     try:
         await admin.start()
@@ -122,7 +130,7 @@ async def _admin(settings: Settings) -> AsyncIterator[Any]:
     except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, TimeoutError) as error:
         raise BrokerUnreachable(settings.bootstrap_servers, await _why(options) or _reason(error)) from error
     except _FORBIDDEN as error:
-        raise PermissionMissing("Describe", ["the cluster"], settings.sasl_username) from error
+        raise PermissionMissing("Describe", ["the cluster"], settings.principal) from error
     finally:
         await admin.close()
 
@@ -174,7 +182,7 @@ def _raise_refusals(errors: dict[str, KafkaError | None], settings: Settings, re
     passing = (TopicAlreadyExistsError, RequestTimedOutError)
     refused = {name: error for name, error in errors.items() if error and not isinstance(error, passing)}
     if forbidden := [name for name, error in refused.items() if isinstance(error, _FORBIDDEN)]:
-        raise PermissionMissing("Create", forbidden, settings.sasl_username)
+        raise PermissionMissing("Create", forbidden, settings.principal)
     if any(isinstance(error, InvalidReplicationFactorError) for error in refused.values()):
         reason = f"there are fewer than {replicas} brokers; set replication_factor to at most their number"
         raise TopicsRefused(dict.fromkeys(refused, reason))
@@ -200,5 +208,5 @@ async def _states(admin: Any, specs: Iterable[TopicSpec], settings: Settings) ->
             elif error is not None and not isinstance(error, UnknownTopicOrPartitionError):
                 raise error
     if forbidden:
-        raise PermissionMissing("DescribeConfigs", forbidden, settings.sasl_username)
+        raise PermissionMissing("DescribeConfigs", forbidden, settings.principal)
     return states

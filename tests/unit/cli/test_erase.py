@@ -5,12 +5,12 @@ import pytest
 from journey_stream.events.erasures import whole
 from journey_stream.events.log import Source
 from journey_stream.events.times import MS_MAX
-from journey_stream.worker import erase, operate, topics
+from journey_stream.worker import erase, operate, rights_check, topics
 from journey_stream.worker.config import Settings
 from journey_stream.worker.erase import Inventory, Left
 from journey_stream.worker.person import Held, Person
 from journey_stream.worker.topic_checks import TopicState
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, granted
 
 WHY = ("--why", "asked to", "--who", "dpo")
 EVER = whole(MS_MAX)
@@ -28,7 +28,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
 
-    async def states(_: Settings) -> dict[str, TopicState]:
+    async def states(_: Settings, __: list[str]) -> dict[str, TopicState]:
         return {"journey.state": TopicState("journey.state", 1, 1, {"cleanup.policy": "compact"})}
 
     async def inventory(*_: Any) -> Inventory:
@@ -50,6 +50,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(erase, "inventory", inventory)
     monkeypatch.setattr(erase, "erase_person", erase_person)
     monkeypatch.setattr(operate, "write_operation", write_operation)
+    monkeypatch.setattr(rights_check, "require_rights", granted)
     return made
 
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from journey_stream.events.log import Source
-from journey_stream.worker import operate
+from journey_stream.worker import operate, rights_check
 from journey_stream.worker.config import Settings
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, granted
 
 WHY = ("--why", "sold the tablet")
 
@@ -24,6 +24,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Written:
         return Source(settings.topics.operations, 3, 12)
 
     monkeypatch.setattr(operate, "write_operation", write_operation)
+    monkeypatch.setattr(rights_check, "require_rights", granted)
     return found
 
 

@@ -92,3 +92,26 @@ async def test_the_gap_that_a_transaction_leaves_does_not_hold_up_the_position(t
         consumer._acked[place].append(offset)
 
     assert consumer._new_offset(place) == 11
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "OAUTHBEARER"])
+def test_the_app_reaches_the_brokers_as_everything_else_does(tmp_path: Path, mechanism: str) -> None:
+    (tmp_path / "secret").write_text("hush-hush")
+    login = (
+        {"sasl_username": "worker", "sasl_password_file": tmp_path / "secret"}
+        if mechanism != "OAUTHBEARER"
+        else {
+            "oauth_token_url": "https://sso.example/token",
+            "oauth_client_id": "worker",
+            "oauth_client_secret_file": tmp_path / "secret",
+        }
+    )
+    settings = Settings(security_protocol="SASL_SSL", sasl_mechanism=mechanism, **login)  # type: ignore[arg-type]
+
+    [credentials] = {create_app(settings, datadir=tmp_path, store="memory://").conf.broker_credentials}
+
+    assert (mechanism, "SASL_SSL") == (credentials.mechanism.value, credentials.protocol.value)
+    assert credentials.ssl_context.check_hostname
+    assert getattr(credentials, "password", "hush-hush") == "hush-hush"
+    assert getattr(credentials, "oauth_cb", None) is settings.client_options().get("sasl_oauth_token_provider")
+    assert "hush-hush" not in repr(credentials)

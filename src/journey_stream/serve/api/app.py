@@ -15,16 +15,18 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from journey_stream.journey.model import Model
 from journey_stream.serve.api import errors
+from journey_stream.serve.api.access import Access
 from journey_stream.serve.api.cache import Body, Cache, body_of
 from journey_stream.serve.api.errors import JSON, Refused
 from journey_stream.serve.api.files import Files
 from journey_stream.serve.api.guard import Guard
 from journey_stream.serve.api.live import INTERVAL_SECONDS, Live
 from journey_stream.serve.api.openapi import document
-from journey_stream.serve.api.operations import OPERATIONS, Context, Operation
+from journey_stream.serve.api.operations import OPERATIONS, PERSONAL, Context, Operation
 from journey_stream.serve.api.page import STYLE, page
 from journey_stream.serve.api.parameters import read_all
 from journey_stream.serve.api.pool import Pool, Store
+from journey_stream.serve.api.rate import Rate
 from journey_stream.serve.api.stream import COMMENT_SECONDS, Streams
 from journey_stream.serve.queries.connection import DIALECTS, Connection
 from journey_stream.serve.queries.journey_map import journey_map
@@ -42,14 +44,17 @@ def create_app(
     model: Model,
     *,
     token: str | None = None,
+    access: Access | None = None,
+    rate: Rate | None = None,
     static: Path = STATIC,
     interval_seconds: float = INTERVAL_SECONDS,
     comment_seconds: float = COMMENT_SECONDS,
 ) -> Starlette:
     """The application, with `state.live`, a `Live`, for the projection to tell of its batches.
 
-    With a token, everything under `/api/` needs it as a bearer.
+    `access` says who may ask for what under `/api/`; without it, everybody may, or whoever has the token.
     """
+    access = access or Access(read_tokens=frozenset({token} if token else ()))
     live = Live(store, lambda reading: journey_map(reading, model.stages), interval_seconds)
     answers = _Answers(Pool(store, QUERY_THREADS), live, model, store)
     streams = Streams(live, comment_seconds)
@@ -67,12 +72,15 @@ def create_app(
     for operation in OPERATIONS:
         endpoint: Any = streams if operation.answer is None else answers.endpoint(operation)
         routes.append(Route(operation.path.replace("{profile_id}", "{profile_id:path}"), endpoint, methods=["GET"]))
-    routes += [*_descriptions(token is not None), *_health(live)]
+    routes += [*_descriptions(not access.is_open), *_health(live)]
     routes.append(Mount("/", Files(static)))
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, token=token), Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN)],
+        middleware=[
+            Middleware(Guard, access=access, rate=rate or Rate(0, 1), personal=PERSONAL),
+            Middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN),
+        ],
         exception_handlers={
             Refused: errors.refuse,
             404: errors.not_found,

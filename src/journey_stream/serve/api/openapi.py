@@ -13,7 +13,9 @@ from journey_stream.serve.api.operations import Operation
 _PROBLEMS = {
     "400": "A parameter is not what was expected.",
     "401": "The token is missing or wrong; only where the service has one.",
+    "403": "Single customers are for admins only; only where the service is set so.",
     "404": "Nothing is known of this.",
+    "429": "Asked too often; the header Retry-After says when to come back.",
     "503": "The map is not there yet.",
 }
 
@@ -57,9 +59,10 @@ def _operation(
         {"name": one.name, "in": "query", "required": False, "description": one.description, "schema": one.schema}
         for one in operation.parameters
     ]
-    problems = {"400", "503"}
+    problems = {"400", "429", "503"}
     problems |= {"404"} if operation.may_miss else set()
     problems |= {"401"} if needs_token else set()
+    problems |= {"403"} if needs_token and operation.is_personal else set()
     responses: dict[str, Any] = {
         "200": {"description": _summary(operation), "content": {operation.media_type: {"schema": schema}}}
     }

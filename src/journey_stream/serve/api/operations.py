@@ -64,6 +64,8 @@ class Operation:
     cached: bool = False
     media_type: str = "application/json"
     may_miss: bool = False
+    is_personal: bool = False
+    """Whether it shows single customers."""
 
 
 def default_goal(model: Model) -> str:
@@ -155,6 +157,7 @@ OPERATIONS = (
         SEARCH,
         Customers,
         _customers,
+        is_personal=True,
     ),
     Operation(
         "/api/customers/{profile_id}",
@@ -164,6 +167,7 @@ OPERATIONS = (
         Person,
         _person,
         may_miss=True,
+        is_personal=True,
     ),
     Operation(
         "/api/model", "The journey model", "Its stages in their order, and the default goal.", (), ModelAnswer, _model
@@ -178,3 +182,6 @@ OPERATIONS = (
         media_type="text/event-stream",
     ),
 )
+
+PERSONAL = tuple(one.path.partition("{")[0] for one in OPERATIONS if one.is_personal)
+"""How the paths begin that show single customers."""

@@ -12,6 +12,7 @@ from journey_stream.worker.broker_errors import TopicsUnusable
 from journey_stream.worker.clients import close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import Uncertain, WorkerError
+from journey_stream.worker.rights_check import require_rights
 from journey_stream.worker.topic_checks import Problem
 from journey_stream.worker.topics import topic_states
 
@@ -27,6 +28,7 @@ Offsets = dict[tuple[str, int], int]
 
 async def followed_partitions(settings: Settings) -> dict[str, int]:
     """How many partitions each followed topic has. Raises BrokerError: unreachable, not permitted or missing."""
+    await require_rights(settings, "serve")
     names = [str(getattr(settings.topics, name)) for name in FOLLOWED]
     states = await topic_states(settings, names)
     if absent := [name for name in names if name not in states]:
