@@ -21,7 +21,7 @@ from tests.integration.reading import read_all
 from tests.support.kafka import KafkaBroker
 from tests.support.kafka_proxy import Api, Proxy, Way, add_proxied_listener
 
-FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 DISK_MB = 192
 CUTS_EACH = 2
 TRANSACTION = (Api.INIT_PRODUCER_ID, Api.ADD_PARTITIONS_TO_TXN, Api.PRODUCE, Api.END_TXN)
@@ -144,8 +144,7 @@ async def test_a_network_that_is_slow(proxied: Proxied, proxy: Proxy, prefix: st
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("step", ["+2d", "-30m"])
-async def test_a_router_whose_clock_steps(proxied: Proxied, prefix: str, tmp_path: Path, step: str) -> None:
+async def test_a_router_whose_clock_is_two_days_ahead(proxied: Proxied, prefix: str, tmp_path: Path) -> None:
     if FAKETIME is None:
         pytest.skip("a clock that steps needs libfaketime (Debian: apt-get install libfaketime)")
     settings = await prepare(tmp_path, proxied.broker.bootstrap, prefix)
@@ -161,10 +160,10 @@ async def test_a_router_whose_clock_steps(proxied: Proxied, prefix: str, tmp_pat
 
     async with under_load(tmp_path, settings, sent, workers=0, others=[("router", faked), ("tasks", {})]) as load:
         await load.watch.first_after(time.monotonic())
-        shift.write_text(step)
+        shift.write_text("+2d")
         await asyncio.sleep(4)
         load.feeder.hurry()
-        await load.recovered(f"the router's clock {step}", time.monotonic(), "while it is wrong")
+        await load.recovered("the router's clock two days ahead", time.monotonic(), "while it is wrong")
 
     latest = max(one.timestamp for one in sent)
     log = await read_all(settings.bootstrap_servers[0], settings.topics.log)
