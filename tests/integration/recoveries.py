@@ -61,6 +61,14 @@ class Watch:
                 await self._came.wait()
         return min([at for seen in self.seen.values() for at in seen if at > instant], default=found[0]) - instant
 
+    async def until_all_speak(self, partitions: int, seconds_max: float = 40.0) -> None:
+        """Return when so many partitions have had a message since this was called."""
+        since = time.monotonic()
+        async with asyncio.timeout(seconds_max):
+            while sum(1 for seen in self.seen.values() if seen[-1] > since) < partitions:
+                self._came.clear()
+                await self._came.wait()
+
     def pauses(self, start: float, end: float) -> list[float]:
         """The longest time without a message of each partition between two instants, in seconds, sorted."""
         longest = []

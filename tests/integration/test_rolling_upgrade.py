@@ -25,13 +25,13 @@ async def test_two_workers_are_replaced_under_load(broker: Broker, prefix: str, 
     sent = some(prefix, PER_SECOND * SECONDS, 5_000)
 
     async with under_load(tmp_path, settings, sent, seconds=SECONDS) as load:
-        await _until_all_speak(load.watch.seen, time.monotonic())
+        await load.watch.until_all_speak(PARTITIONS)
         begun = time.monotonic()
         for old in [*load.workers]:
             await load.end(old)
             successor = load.start()
             await asyncio.to_thread(successor.wait_started)
-            await _until_all_speak(load.watch.seen, time.monotonic())
+            await load.watch.until_all_speak(PARTITIONS)
         over = time.monotonic()
         assert not load.feeder.only_the_rest_is_left, "the load ended before the upgrade did"
         pauses = load.watch.pauses(begun, over)
@@ -48,10 +48,3 @@ async def test_two_workers_are_replaced_under_load(broker: Broker, prefix: str, 
 
 def _p99(pauses: list[float]) -> float:
     return statistics.quantiles(pauses, n=100, method="inclusive")[-1]
-
-
-async def _until_all_speak(seen: dict[int, list[float]], instant: float, seconds_max: float = 40.0) -> None:
-    """Return when every partition has had output since an instant on the monotonic clock."""
-    async with asyncio.timeout(seconds_max):
-        while sum(1 for instants in seen.values() if instants and instants[-1] > instant) < PARTITIONS:
-            await asyncio.sleep(0.05)

@@ -589,11 +589,11 @@ def _other_format(found: int, read: int) -> str:
     if found > read:
         return (
             f"the state has format {found}, written by a newer release, and this one reads format {read}: run the newer "
-            "release again, or rebuild the state from the sources (docs/recovering.md). Nothing was changed"
+            "release again, or rebuild the state from the sources (docs/recovering.md). No state was changed"
         )
     return (
-        f"the state has format {found}, written by an older release, and this one reads format {read}: rebuild the state "
-        "from the sources (docs/recovering.md), or run the older release until then. Nothing was changed"
+        f"the state has format {found}, written by an older release, and this one reads format {read}: rebuild the "
+        "state from the sources (docs/recovering.md), or run the older release until then. No state was changed"
     )
 
 
