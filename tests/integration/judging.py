@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from journey_stream.events.log import Deliver, Message, decode
+from journey_stream.journey.model import Model
 from journey_stream.worker.config import Settings
 from journey_stream.worker.murmur import partition_for
 from tests.integration.journeys import WITH_IDENTITY, Sent, model
@@ -26,15 +27,24 @@ from tests.integration.truth import PassedOn, Truth, known, truth
 from tests.integration.workers import until
 
 
-async def judge(settings: Settings, sent: list[Sent], refused: list[Sent] | None = None) -> int:
+async def judge(
+    settings: Settings,
+    sent: list[Sent],
+    refused: list[Sent] | None = None,
+    journey: Model | None = None,
+    reasons: Collection[str] = (),
+) -> int:
     """Compare everything with the truth about `sent`; `refused` are those that must be dead letters, and no more.
 
+    `journey` is that of WITH_IDENTITY unless given. Dead letters for `reasons` are expected besides, at least one each.
     Returns how many messages went from one partition of the log to another. Workers have been stopped.
     """
-    clocks, hashes = await _check_state(settings)
-    expected = await asyncio.to_thread(truth, sent, model(WITH_IDENTITY), clocks, settings.limits)
+    journey = journey or model(WITH_IDENTITY)
+    clocks, hashes = await _check_state(settings, journey)
+    expected = await asyncio.to_thread(truth, sent, journey, clocks, settings.limits)
     assert expected.state_hashes == hashes
-    await _check_outputs(settings, expected, sent, refused or [])
+    await _check_outputs(settings, expected, sent)
+    await _check_dead_letters(settings, refused or [], reasons)
     return await _check_what_was_passed_on(settings, expected, sent)
 
 
@@ -46,14 +56,14 @@ async def until_all_is_processed(settings: Settings, seconds_max: float, logs: A
         await asyncio.sleep(0.2)
 
 
-async def _check_state(settings: Settings) -> tuple[list[int], list[str]]:
+async def _check_state(settings: Settings, journey: Model) -> tuple[list[int], list[str]]:
     """Every task has applied its whole log; returns their clocks (ms), and the hashes of their states."""
     async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0]) as consumer:
         places = [TopicPartition(settings.topics.log, number) for number in range(settings.partitions)]
         log_ends = await consumer.end_offsets(places)
     clocks, hashes = [], []
     for place in places:
-        engine, position = await state_of(settings, place.partition, model(WITH_IDENTITY))
+        engine, position = await state_of(settings, place.partition, journey)
         assert position is not None
         assert log_ends[place] == position.next_offset
         clocks.append(engine.clock)
@@ -61,7 +71,7 @@ async def _check_state(settings: Settings) -> tuple[list[int], list[str]]:
     return clocks, hashes
 
 
-async def _check_outputs(settings: Settings, expected: Truth, sent: list[Sent], refused: list[Sent]) -> None:
+async def _check_outputs(settings: Settings, expected: Truth, sent: list[Sent]) -> None:
     seen, risks, identities = (
         await published(settings),
         await published_risks(settings),
@@ -92,9 +102,20 @@ async def _check_outputs(settings: Settings, expected: Truth, sent: list[Sent], 
         for event_id in found.evidence
         if customers.get(event_id, profile) != profile
     ]
-    letters = await read_all(settings.bootstrap_servers[0], settings.topics.dead_letters)
-    # The router writes at least once: a repeat has the same bytes.
-    assert {one.value for one in refused} == {record.value for record in letters}
+
+
+async def _check_dead_letters(settings: Settings, refused: list[Sent], reasons: Collection[str]) -> None:
+    """The bytes of all that was refused, and nothing else. The router writes at least once: a repeat has the same."""
+    values: set[bytes | None] = set()
+    found: set[str] = set()
+    for record in await read_all(settings.bootstrap_servers[0], settings.topics.dead_letters):
+        reason = dict(record.headers)["dead_letter_reason"].decode()
+        if reason in reasons:
+            found.add(reason)
+        else:
+            values.add(record.value)
+    assert {one.value for one in refused} == values
+    assert {*reasons} == found
 
 
 def _shown(views: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.integration.journeys import Sent
+from tests.integration.journeys import WITH_IDENTITY, Sent, model
 from tests.integration.load import prepare, some, under_load
 from tests.integration.reading import read_all
 from tests.support.kafka import KafkaBroker
@@ -183,6 +183,22 @@ async def test_touchpoints_that_are_large(proxied: Proxied, prefix: str, tmp_pat
 
 
 @pytest.mark.soak
+async def test_an_output_that_is_too_large(proxied: Proxied, prefix: str, tmp_path: Path) -> None:
+    """A stage change cites more than a topic takes: some evidence is left out, a dead letter says so, and work goes on."""
+    settings = await prepare(
+        tmp_path, proxied.broker.bootstrap, prefix, record_bytes_max=10_000, touchpoints_max=20_000
+    )
+    rules = WITH_IDENTITY.replace("count: 3, within: 1d", "count: 45, within: 20d")
+    (tmp_path / "model.yaml").write_text(rules)
+    rng = random.Random(4)
+    sent = [_named_at_length(_of_customer(one, "c0") if rng.random() < 0.3 else one) for one in some(prefix, 6_000)]
+    expected = {"journey": model(rules), "reasons": ["output_too_large"]}
+
+    async with under_load(tmp_path, settings, sent, seconds=10, **expected) as load:
+        await load.recovered("output too large", time.monotonic(), "no fault ends")
+
+
+@pytest.mark.soak
 async def test_one_customer_with_a_third_of_everything(proxied: Proxied, prefix: str, tmp_path: Path) -> None:
     settings = await prepare(tmp_path, proxied.broker.bootstrap, prefix, touchpoints_max=20_000)
     rng = random.Random(2)
@@ -256,6 +272,15 @@ def _changed(one: Sent, **fields: object) -> Sent:
 
 def _padded(one: Sent, size: int) -> Sent:
     return one if b'"identity"' in (one.value or b"") else _changed(one, properties={"padding": "x" * size})
+
+
+def _named_at_length(one: Sent) -> Sent:
+    """With an id as long as it may be."""
+    return one if b'"identity"' in (one.value or b"") else _changed(one, event_id=_id_of(one).rjust(256, "e"))
+
+
+def _id_of(one: Sent) -> str:
+    return str(json.loads(one.value or b"")["event_id"])
 
 
 def _of_customer(one: Sent, customer: str) -> Sent:

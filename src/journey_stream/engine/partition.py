@@ -588,8 +588,8 @@ def _other_format(found: int, read: int) -> str:
     """What to do about state that this release does not read."""
     if found > read:
         return (
-            f"the state has format {found}, written by a newer release, and this one reads format {read}: run the newer "
-            "release again, or rebuild the state from the sources (docs/recovering.md). No state was changed"
+            f"the state has format {found}, written by a newer release, and this one reads format {read}: run the "
+            "newer release again, or rebuild the state from the sources (docs/recovering.md). No state was changed"
         )
     return (
         f"the state has format {found}, written by an older release, and this one reads format {read}: rebuild the "
