@@ -77,8 +77,8 @@ class Load:
 
     async def recovered(self, fault: str, ended: float, note: str = "") -> Recovery:
         """Feed all that is left, and return when nothing waits; `ended` is when the fault was over (monotonic)."""
-        first = await self.watch.first_after(ended)
         self.feeder.finish()
+        first = await self.watch.first_after(ended)
         await until_all_is_processed(self.settings, SETTLE_SECONDS_MAX, self.logs)
         for worker in self.workers:
             assert worker.running, worker.tail()

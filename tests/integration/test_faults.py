@@ -74,6 +74,7 @@ async def test_a_broker_that_stops_for_some_seconds(proxied: Proxied, prefix: st
             await asyncio.sleep(5)
             await asyncio.to_thread(broker.start)
             ended = time.monotonic()
+            load.feeder.hurry()
             await load.watch.first_after(ended)
         await load.recovered("broker stopped for 5 s, then killed for 5 s", ended, "from when it answers")
 
@@ -109,6 +110,7 @@ async def test_a_network_cut_at_every_step_of_a_transaction(
                     await load.end(load.workers[0])
                 load.feeder.hurry()
                 await cutting
+                load.feeder.hurry()
                 await load.watch.first_after(time.monotonic())
         await load.recovered(f"{CUTS_EACH} cuts each at {len(TRANSACTION)} steps, both ways", time.monotonic())
 
@@ -231,16 +233,16 @@ async def test_ten_times_the_load_at_once(proxied: Proxied, prefix: str, tmp_pat
 
 @pytest.mark.soak
 async def test_a_backlog(proxied: Proxied, prefix: str, tmp_path: Path) -> None:
-    """200,000 touchpoints: an hour at 55 a second. They wait when the workers start."""
+    """100,000 touchpoints: an hour at 28 a second. They wait when the workers start."""
     settings = await prepare(tmp_path, proxied.broker.bootstrap, prefix, batch_records_max=5_000)
 
     async with under_load(
-        tmp_path, settings, some(prefix, 200_000, 5_000), seconds=1, workers=0, fed_first=True
+        tmp_path, settings, some(prefix, 100_000, 5_000), seconds=1, workers=0, fed_first=True
     ) as load:
         started = time.monotonic()
         for _ in range(2):
             load.start()
-        await load.recovered("backlog of 200,000 touchpoints", started, "from the start of two workers")
+        await load.recovered("backlog of 100,000 touchpoints", started, "from the start of two workers")
 
 
 def _fill(path: Path) -> None:

@@ -25,10 +25,12 @@ from tests.integration.reading import published
 from tests.integration.running import read, running, send
 from tests.integration.test_cli import Cli
 from tests.integration.test_worker import touchpoint
-from tests.integration.workers import Worker, change_config, read_config, write_config
+from tests.integration.workers import Worker, change_config, read_config, until, write_config
 from tests.support.kafka import Broker
 
 COUNT = 6_000
+
+Histories = dict[str, list[tuple[str, str | None, str]]]
 
 
 @pytest.mark.parametrize("partitions", [4, 3], ids=["rebuilt with as many partitions", "with other partitions"])
@@ -39,8 +41,11 @@ async def test_a_new_application_rebuilds_everything_from_the_sources(
     sent = [_to_operations(one, old) for one in some(prefix, COUNT)]
     await _feed(broker.bootstrap, sent)
     config = tmp_path / "journey.yaml"
-    await _work_off(config, old, "old")
-    before = await published(old)
+    cli = Cli(config)
+    simulated = await asyncio.to_thread(_simulated, cli, tmp_path, sent)
+    with Worker(config, "old") as worker:
+        await _until_told(old, simulated, worker)
+        assert await asyncio.to_thread(worker.terminate) == 0, worker.tail()
 
     change_config(
         config,
@@ -52,21 +57,20 @@ async def test_a_new_application_rebuilds_everything_from_the_sources(
         erasure_key=old.application_id,
         ticks=False,
     )
-    new, cli = read_config(config), Cli(config)
+    new = read_config(config)
     for arguments in (("topics", "create", "--history"), ("topics", "check", "--history")):
         done = await asyncio.to_thread(cli, *arguments)
         assert (0, "") == (done.returncode, done.stderr), done.stdout
-    await _work_off(config, new, "new")
+    with Worker(config, "new") as worker:
+        await asyncio.to_thread(worker.wait_started)
+        await until_all_is_processed(new, 90, worker.tail)
+        assert await asyncio.to_thread(worker.terminate) == 0, worker.tail()
     change_config(config, ticks=True)
-    await _work_off(config, read_config(config), "ticking")
+    with Worker(config, "ticking") as worker:
+        await _until_told(new, simulated, worker)
+        assert await asyncio.to_thread(worker.terminate) == 0, worker.tail()
 
     await judge(new, sent)
-    after = await published(new)
-    assert {profile: found.net for profile, found in before.items() if found.net} == {
-        profile: found.net for profile, found in after.items() if found.net
-    }
-    simulated = await asyncio.to_thread(_simulated, cli, tmp_path, sent)
-    assert simulated == {profile: found.net for profile, found in after.items() if found.net}
 
 
 @pytest.mark.parametrize(
@@ -88,12 +92,13 @@ async def test_a_worker_refuses_state_of_another_format(
             pass
 
 
-async def _work_off(config: Path, settings: Settings, name: str) -> None:
-    """A worker until nothing waits."""
-    with Worker(config, name) as worker:
-        await asyncio.to_thread(worker.wait_started)
-        await until_all_is_processed(settings, 90, worker.tail)
-        assert await asyncio.to_thread(worker.terminate) == 0, worker.tail()
+async def _until_told(settings: Settings, expected: Histories, worker: Worker, seconds_max: float = 60.0) -> None:
+    """Return when the net history of every profile is as expected: all is processed, and all silences are over."""
+    deadline = until(seconds_max)
+    while expected != {profile: found.net for profile, found in (await published(settings)).items() if found.net}:
+        assert worker.running, worker.tail()
+        assert time.monotonic() < deadline, f"not what was simulated within {seconds_max:.0f} s:\n{worker.tail()}"
+        await asyncio.sleep(0.5)
 
 
 async def _feed(bootstrap: str, sent: list[Sent]) -> None:
@@ -109,7 +114,7 @@ def _to_operations(one: Sent, settings: Settings) -> Sent:
     return one._replace(topic=settings.topics.operations, partition=0)
 
 
-def _simulated(cli: Cli, directory: Path, sent: list[Sent]) -> dict[str, list[tuple[str, str | None, str]]]:
+def _simulated(cli: Cli, directory: Path, sent: list[Sent]) -> Histories:
     """The net history per profile that `journey-stream simulate` has of the same records."""
     lines = [one.value or b"" for one in sent]
     (directory / "history.jsonl").write_bytes(b"\n".join(lines) + b"\n")
