@@ -118,7 +118,7 @@ async def test_a_network_cut_at_every_step_of_a_transaction(
     assert set() == {Api.ADD_OFFSETS_TO_TXN, Api.TXN_OFFSET_COMMIT} & proxy.seen
 
 
-@pytest.mark.parametrize("way", ["request", "response"])
+@pytest.mark.parametrize("way", [pytest.param("request", marks=pytest.mark.soak), "response"])
 async def test_a_network_cut_at_the_end_of_a_transaction(
     proxied: Proxied, proxy: Proxy, prefix: str, tmp_path: Path, way: Way
 ) -> None:

@@ -33,7 +33,13 @@ COUNT = 6_000
 Histories = dict[str, list[tuple[str, str | None, str]]]
 
 
-@pytest.mark.parametrize("partitions", [4, 3], ids=["rebuilt with as many partitions", "with other partitions"])
+@pytest.mark.parametrize(
+    "partitions",
+    [
+        pytest.param(4, id="rebuilt with as many partitions", marks=pytest.mark.soak),
+        pytest.param(3, id="with other partitions"),
+    ],
+)
 async def test_a_new_application_rebuilds_everything_from_the_sources(
     broker: Broker, prefix: str, tmp_path: Path, partitions: int
 ) -> None:
