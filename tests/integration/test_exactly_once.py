@@ -12,33 +12,21 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import NewTopic
 
-from journey_stream.events.log import Deliver, Message, decode
 from journey_stream.worker.config import Settings
-from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.topics import create_topics
 from tests.integration.faults import Cluster
 from tests.integration.feeder import Feeder
-from tests.integration.journeys import WITH_IDENTITY, Sent, model
-from tests.integration.people import customers_of, decided_on, touchpoints
-from tests.integration.reading import (
-    aborted_records,
-    behind,
-    published,
-    published_identities,
-    published_risks,
-    read_all,
-    state_of,
-    until_written,
-    views_and_tombstones,
-)
-from tests.integration.truth import PassedOn, Truth, known, truth
-from tests.integration.workers import create, read_config, until, write_config
+from tests.integration.journeys import WITH_IDENTITY
+from tests.integration.judging import judge, until_all_is_processed
+from tests.integration.people import touchpoints
+from tests.integration.reading import aborted_records, until_written
+from tests.integration.workers import create, read_config, write_config
 from tests.support.kafka import KafkaBroker
 
 SESSION_SECONDS = 3
@@ -81,11 +69,7 @@ async def test_no_touchpoint_is_lost_or_doubled_through_crashes(ordeal: Ordeal, 
         finally:
             cluster.close()
 
-        clocks, hashes = await _check_state(settings)
-        expected = await asyncio.to_thread(truth, sent, model(WITH_IDENTITY), clocks, settings.limits)
-        assert expected.state_hashes == hashes
-        await _check_outputs(settings, expected, sent)
-        between_partitions = await _check_what_was_passed_on(settings, expected, sent)
+        between_partitions = await judge(settings, sent)
         aborted = await aborted_records(settings)
         _say(
             f"faults: {dict(cluster.done)}; {aborted} records of the outputs and the state belong to aborted "
@@ -144,7 +128,7 @@ async def _suffer(cluster: Cluster, settings: Settings, feeder: Feeder, ordeal: 
     feeder.finish()
     await feeding
     _say(f"{ordeal.touchpoints} touchpoints fed, {len(faults)} faults over after {time.monotonic() - started:.0f} s")
-    await _until_all_is_processed(settings, ordeal.settle_seconds_max, cluster)
+    await until_all_is_processed(settings, ordeal.settle_seconds_max, cluster.logs)
     _say(f"settled after {time.monotonic() - started:.0f} s")
 
 
@@ -156,86 +140,3 @@ async def _until_output(settings: Settings) -> None:
         isolation_level="read_committed",
     ) as subscriber:
         await asyncio.wait_for(subscriber.getone(), 60)
-
-
-async def _until_all_is_processed(settings: Settings, seconds_max: float, cluster: Cluster) -> None:
-    deadline = until(seconds_max)
-    while left := await behind(settings):
-        assert time.monotonic() < deadline, f"still {left} records behind\n{cluster.logs()}"
-        await asyncio.sleep(0.5)
-
-
-async def _check_state(settings: Settings) -> tuple[list[int], list[str]]:
-    """Every task has applied its whole log; returns their clocks (ms), and the hashes of their states."""
-    async with AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers[0]) as consumer:
-        places = [TopicPartition(settings.topics.log, number) for number in range(settings.partitions)]
-        log_ends = await consumer.end_offsets(places)
-    clocks, hashes = [], []
-    for place in places:
-        engine, position = await state_of(settings, place.partition, model(WITH_IDENTITY))
-        assert position is not None
-        assert log_ends[place] == position.next_offset
-        clocks.append(engine.clock)
-        hashes.append(engine.state_hash())
-    return clocks, hashes
-
-
-async def _check_outputs(settings: Settings, expected: Truth, sent: list[Sent]) -> None:
-    seen, risks, identities = (
-        await published(settings),
-        await published_risks(settings),
-        await published_identities(settings),
-    )
-    for revisions in (
-        {profile: found.revisions for profile, found in seen.items()},
-        {profile: found.revisions for profile, found in risks.items()},
-        {profile: [message["revision"] for message in found] for profile, found in identities.items()},
-    ):
-        assert {profile: list(range(1, len(found) + 1)) for profile, found in revisions.items()} == revisions
-    assert expected.net == {profile: found.net for profile, found in seen.items() if found.net}
-    assert expected.risks == {profile: found.net for profile, found in risks.items() if found.net}
-
-    assert expected.identities == known((m for found in identities.values() for m in found), decided_on(sent))
-    assert {"linked", "unlinked", "shared", "blocked"} == {m["kind"] for found in identities.values() for m in found}
-
-    views = await views_and_tombstones(settings)
-    gone = {profile for profile, view in views.items() if view is None}
-    assert gone
-    standing = {profile: view for profile, view in views.items() if view is not None}
-    assert _shown(expected.views) == _shown(standing)
-    customers = customers_of(sent)
-    assert [] == [
-        (profile, event_id)
-        for told_of in (seen, risks)
-        for profile, found in told_of.items()
-        for event_id in found.evidence
-        if customers.get(event_id, profile) != profile
-    ]
-    assert [] == await read_all(settings.bootstrap_servers[0], settings.topics.dead_letters)
-
-
-def _shown(views: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Views without what depends on when they were written."""
-    passing = {"revision", "last_touchpoint_at", "updated_at", "rfm"}
-    shown = {profile: {name: view[name] for name in view.keys() - passing} for profile, view in views.items()}
-    for view in shown.values():
-        if view["risk"] is not None:
-            del view["risk"]["revision"]
-    return shown
-
-
-async def _check_what_was_passed_on(settings: Settings, expected: Truth, sent: list[Sent]) -> int:
-    """Of what identifiers said to one another nothing was lost or doubled; returns how much left its partition."""
-    passed, customers, left = PassedOn(), customers_of(sent), 0
-    for record in await read_all(settings.bootstrap_servers[0], settings.topics.log):
-        message = decode(record.key, record.timestamp, record.value)
-        sender = passed.add(message) if isinstance(message, Message) else None
-        if sender is None:
-            continue
-        assert partition_for(record.key, settings.partitions) == record.partition
-        left += partition_for(sender.encode(), settings.partitions) != record.partition
-        if isinstance(message, Deliver):
-            named = [one.event_id for one in message.touchpoints if one.event_id in customers]
-            assert [] == named, f"{sender} has passed on what named a customer"
-    assert expected.passed == passed.net
-    return left

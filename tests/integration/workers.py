@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,6 +73,7 @@ class Worker:
         debug: bool = False,
         module: Sequence[str] = (),
         command: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         """`module` is one of tests.integration to run in place of the worker, with what follows its CONFIG.
 
@@ -86,14 +87,14 @@ class Worker:
             command = ["tests.integration.slow_worker", str(config), role]
         if module:
             command = [module[0], str(config), *module[1:]]
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEY_")}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEY_")}
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=environ,
+                env={**inherited, **(environ or {})},
                 cwd=Path(__file__).parents[2],
             )
 

@@ -560,7 +560,7 @@ class Partition:
     def _restore_meta(self, value: bytes) -> None:
         found = format_of(value)
         if found != STATE_FORMAT:
-            raise StateMismatch(f"the state has format {found}; this release reads format {STATE_FORMAT}")
+            raise StateMismatch(_other_format(found, STATE_FORMAT))
         meta, model = decode_meta(value), self.plan.model
         if meta.fingerprint != model.fingerprint:
             raise StateMismatch(
@@ -582,6 +582,19 @@ class Partition:
             self._rescored_from = meta.clock
             self._stored_clock = LONG_AGO  # to be stored, although time has not moved
         self._context.other_facts_until = self._rescored_from + self._skew_ms
+
+
+def _other_format(found: int, read: int) -> str:
+    """What to do about state that this release does not read."""
+    if found > read:
+        return (
+            f"the state has format {found}, written by a newer release, and this one reads format {read}: run the "
+            "newer release again, or rebuild the state from the sources (docs/recovering.md). No state was changed"
+        )
+    return (
+        f"the state has format {found}, written by an older release, and this one reads format {read}: rebuild the "
+        "state from the sources (docs/recovering.md), or run the older release until then. No state was changed"
+    )
 
 
 def _part_key(key: bytes, number: int) -> bytes:

@@ -82,6 +82,7 @@ def _position(value: bytes, changelog: TopicPartition, partitions: int) -> Posit
         raise WorkerError(
             f"The state in {changelog.topic} was written for {position.partitions} partitions, and now there are "
             f"{partitions}: customers would be looked for in the wrong ones. Set `partitions` back to "
-            f"{position.partitions}, or start anew under another topic_prefix and application_id."
+            f"{position.partitions}, or rebuild the state under another topic_prefix and application_id "
+            "(docs/recovering.md)."
         )
     return position

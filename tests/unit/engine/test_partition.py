@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from random import Random
 
+import msgspec
 import pytest
 
 from journey_stream.engine.fold import evidence_for
 from journey_stream.engine.limits import Limits
+from journey_stream.engine.meta import STATE_FORMAT
 from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.predicates import facts_of
@@ -295,6 +297,25 @@ def test_state_of_another_model_is_refused() -> None:
     [meta] = [(key, value) for key, value in stored if key == b"m"]
     with pytest.raises(StateMismatch, match="tricky version 3"):
         other.restore(*meta)
+
+
+@pytest.mark.parametrize(
+    ("format_", "told"),
+    [
+        (STATE_FORMAT + 1, "written by a newer release.*run the newer release again"),
+        (STATE_FORMAT - 1, r"written by an older release.*docs/recovering\.md"),
+    ],
+)
+def test_state_of_another_format_is_refused_with_what_to_do(format_: int, told: str) -> None:
+    machine = partition()
+    machine.apply(touchpoint("a", "note", 0))
+    [meta] = [value for key, value in machine.drain_state() if key == b"m"]
+    assert meta is not None
+    stored = msgspec.msgpack.decode(meta)
+    stored[0] = format_
+
+    with pytest.raises(StateMismatch, match=told):
+        partition().restore(b"m", msgspec.msgpack.encode(stored))
 
 
 def test_state_that_lacks_a_part_is_refused() -> None:
