@@ -1,4 +1,4 @@
-"""docs/recovering.md on a real broker, command by command."""
+"""The rebuild of docs/recovering.md on a real broker, and state that a release does not read."""
 
 from __future__ import annotations
 
