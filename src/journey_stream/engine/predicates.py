@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from journey_stream.engine.touches import Fact, Facts
+from journey_stream.events.body import Body, properties_of
 from journey_stream.events.records import Content
 from journey_stream.journey.model import Pattern
 from journey_stream.journey.where import Where
@@ -39,7 +40,7 @@ def fact_of(content: Content, field: str) -> tuple[bool, Fact]:
     """
     value: Any
     if field.startswith("properties."):
-        value = content.properties
+        value = properties_of(content) if isinstance(content, Body) else content.properties
         for part in field.split(".")[1:]:
             value = value.get(part) if isinstance(value, dict) else None
     else:

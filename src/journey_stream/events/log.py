@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from journey_stream.events.admission import Admitted
-from journey_stream.events.body import Body
+from journey_stream.events.body import Body, properties_of
 from journey_stream.events.records import (
     AsOf,
     Attach,
@@ -169,5 +169,5 @@ def _touchpoint(profile_id: str, arrived_at: int, occurred_at: int, body: Body) 
         body.value,
         body.currency,
         None if body.campaign is None else str(body.campaign),
-        body.properties,
+        properties_of(body),
     )
