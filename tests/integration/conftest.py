@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration.guarded import Guarded, guarded_broker
 from tests.integration.recoveries import RECOVERIES, table
 
 
@@ -20,3 +22,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("recovery after faults")
         for line in table():
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A broker that asks who comes, and lets nobody do what they were not granted; one for the session."""
+    with guarded_broker(tmp_path_factory.mktemp("strict")) as made:
+        yield made

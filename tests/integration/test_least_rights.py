@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,28 +23,19 @@ from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.rights import COMPONENTS, SUBSCRIBER_GROUP, Operation, Resource, checked_topics, rights_of
 from journey_stream.worker.rights_check import missing_rights, require_rights
 from journey_stream.worker.topics import create_topics, require_topics
-from tests.integration.guarded import USERS_MAX, Guarded, guarded_broker
-from tests.integration.journeys import MODEL
+from tests.integration.guarded import USERS_MAX, Guarded
+from tests.integration.journeys import WITH_IDENTITY
 from tests.integration.running import read, running, send
 from tests.integration.test_worker import raw, touchpoint
 from tests.support.granting import grant
 
 FRESH = count()
-SPREAD = {"router", "replay-as-of", "dead-letters-replay", "identity", "explain", "subscriber"}
-"""Their rights are taken away one by one in every run, every kind among them; those of the others in long runs."""
-
 SECONDS_MAX = 10.0
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with guarded_broker(tmp_path_factory.mktemp("least")) as made:
-        yield made
-
-
-def settings_of(guarded: Guarded, prefix: str, **values: Any) -> Settings:
+def settings_of(strict: Guarded, prefix: str, **values: Any) -> Settings:
     given = {
-        "bootstrap_servers": guarded.open,
+        "bootstrap_servers": strict.open,
         "application_id": f"{prefix}app",
         "topic_prefix": prefix,
         "sources": [f"{prefix}web"],
@@ -55,14 +45,14 @@ def settings_of(guarded: Guarded, prefix: str, **values: Any) -> Settings:
     return Settings(**(given | values))
 
 
-async def allowed(guarded: Guarded, settings: Settings, component: str, without: int | None = None) -> Settings:
+async def allowed(strict: Guarded, settings: Settings, component: str, without: int | None = None) -> Settings:
     """The settings of a new user with the rights of a component, but one."""
     number = next(FRESH)
     assert number < USERS_MAX
     rights = rights_of(component, settings)
     left = [right for place, right in enumerate(rights) if place != without]
-    await grant(guarded.open, f"u{number}", left)
-    user = guarded.as_user(settings, f"u{number}")
+    await grant(strict.open, f"u{number}", left)
+    user = strict.as_user(settings, f"u{number}")
     await until_known(user, [right for right in left if right.operation is not Operation.CREATE])
     return user
 
@@ -78,9 +68,9 @@ async def until_known(user: Settings, rights: list[Any]) -> None:
 class Commands:
     """`journey-stream COMMAND …`, each as a user who may do what it needs and nothing else."""
 
-    def __init__(self, guarded: Guarded, settings: Settings, directory: Path) -> None:
-        self._guarded, self._settings, self._directory = guarded, settings, directory
-        (directory / "model.yaml").write_text(MODEL)
+    def __init__(self, strict: Guarded, settings: Settings, directory: Path) -> None:
+        self._guarded, self._settings, self._directory = strict, settings, directory
+        (directory / "model.yaml").write_text(WITH_IDENTITY)
 
     async def __call__(self, component: str, *arguments: str) -> str:
         user = await allowed(self._guarded, self._settings, component)
@@ -94,9 +84,9 @@ class Commands:
         return ran.output
 
 
-async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix: str, tmp_path: Path) -> None:
-    settings = settings_of(guarded, prefix)
-    command = Commands(guarded, settings, tmp_path)
+async def test_every_part_works_with_exactly_its_rights(strict: Guarded, prefix: str, tmp_path: Path) -> None:
+    settings = settings_of(strict, prefix)
+    command = Commands(strict, settings, tmp_path)
     topics, history = settings.topics, tmp_path / "history.jsonl"
     [bought] = [touchpoint(settings, "e1", "add_to_cart")]
     assert bought.value is not None
@@ -105,7 +95,7 @@ async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix
     assert f"created {topics.log}" in await command("topics-create", "topics", "create")
     assert "fit to work with" in await command("topics-check", "topics", "check")
     assert "wrote 1 touchpoints" in await command("replay", "replay", str(history))
-    worker = await allowed(guarded, settings, "worker")
+    worker = await allowed(strict, settings, "worker")
     await require_rights(worker, "worker")
     await require_topics(worker, checked_topics("worker", worker))
     async with running(worker):
@@ -116,7 +106,7 @@ async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix
         assert "wrote 1 touchpoints" in await command("replay-as-of", "replay", str(history), *as_of)
         assert "wrote block" in await command("identity", "identity", "block", "c9", "--why", "a test")
 
-    router, tasks = await allowed(guarded, settings, "router"), await allowed(guarded, settings, "tasks")
+    router, tasks = await allowed(strict, settings, "router"), await allowed(strict, settings, "tasks")
     for role, user in (("router", router), ("tasks", tasks)):
         await require_rights(user, role)
         await require_topics(user, checked_topics(role, user))
@@ -130,7 +120,7 @@ async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix
     assert "invalid_json" in await command("dead-letters", "dead-letters", "list")
     replayed = await command("dead-letters-replay", "dead-letters", "replay", "--reason", "invalid_json")
     assert "sent 1 dead letters" in replayed
-    serve = await allowed(guarded, settings, "serve")
+    serve = await allowed(strict, settings, "serve")
     gathering = Gathering(serve.topics, Erasures(ErasureKey(serve.application_id.encode())))
     reader = Reader(serve, await followed_partitions(serve), gathering)
     await reader.open({})
@@ -138,7 +128,7 @@ async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix
         while not gathering.records:
             await reader.read(200)
     await reader.close()
-    subscriber = await allowed(guarded, settings, "subscriber")
+    subscriber = await allowed(strict, settings, "subscriber")
     options = subscriber.client_options() | {"auto_offset_reset": "earliest", "group_id": SUBSCRIBER_GROUP}
     async with AIOKafkaConsumer(topics.stage_changes, **options) as consumer:
         async with asyncio.timeout(SECONDS_MAX):
@@ -146,20 +136,18 @@ async def test_every_part_works_with_exactly_its_rights(guarded: Guarded, prefix
         await consumer.commit()
 
 
-@pytest.mark.parametrize(
-    "component", [pytest.param(one, marks=() if one in SPREAD else pytest.mark.soak) for one in COMPONENTS]
-)
+@pytest.mark.parametrize("component", COMPONENTS)
 async def test_with_one_right_less_a_part_refuses_to_start_and_names_it(
-    guarded: Guarded, prefix: str, component: str
+    strict: Guarded, prefix: str, component: str
 ) -> None:
-    settings = settings_of(guarded, prefix)
+    settings = settings_of(strict, prefix)
     if component != "topics-create":
         await create_topics(settings)
     rights = rights_of(component, settings)
     for number, right in enumerate(rights):
         if right.operation is Operation.CREATE:
             continue
-        user = await allowed(guarded, settings, component, without=number)
+        user = await allowed(strict, settings, component, without=number)
 
         with pytest.raises(RightsMissing) as raised:
             await require_rights(user, component)
@@ -169,15 +157,15 @@ async def test_with_one_right_less_a_part_refuses_to_start_and_names_it(
         assert f"--operation {right.operation}" in str(raised.value)
 
 
-async def test_without_the_right_to_make_a_topic_its_creation_names_it(guarded: Guarded, prefix: str) -> None:
-    settings = settings_of(guarded, prefix)
+async def test_without_the_right_to_make_a_topic_its_creation_names_it(strict: Guarded, prefix: str) -> None:
+    settings = settings_of(strict, prefix)
     rights = rights_of("topics-create", settings)
     [number] = [
         place
         for place, right in enumerate(rights)
         if (right.operation, right.name) == (Operation.CREATE, settings.topics.state)
     ]
-    user = await allowed(guarded, settings, "topics-create", without=number)
+    user = await allowed(strict, settings, "topics-create", without=number)
 
     with pytest.raises(PermissionMissing, match=f"lacks the permission Create on {settings.topics.state}"):
         await create_topics(user)
@@ -194,9 +182,9 @@ async def test_without_the_right_to_make_a_topic_its_creation_names_it(guarded: 
     ],
 )
 async def test_a_right_that_goes_while_a_part_runs_ends_it_and_is_named(
-    guarded: Guarded, prefix: str, role: str, operation: Operation, kind: Resource, topic: str
+    strict: Guarded, prefix: str, role: str, operation: Operation, kind: Resource, topic: str
 ) -> None:
-    settings = settings_of(guarded, prefix)
+    settings = settings_of(strict, prefix)
     await create_topics(settings)
     rights = rights_of(role, settings)
     [number] = [
@@ -205,7 +193,7 @@ async def test_a_right_that_goes_while_a_part_runs_ends_it_and_is_named(
         if (right.operation, right.resource) == (operation, kind)
         and (not topic or right.name == getattr(settings.topics, topic))
     ]
-    user = await allowed(guarded, settings, role, without=number)
+    user = await allowed(strict, settings, role, without=number)
     await send(settings, [touchpoint(settings, "e1", "add_to_cart")])
 
     with pytest.raises(WorkerError) as raised:

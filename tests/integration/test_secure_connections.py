@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +13,33 @@ from journey_stream.worker.broker_errors import BrokerUnreachable
 from journey_stream.worker.config import Settings
 from journey_stream.worker.operate import write_operation
 from journey_stream.worker.topics import check_topics, create_topics
-from tests.integration.guarded import OAUTH_CLIENT, SCRAM_USER, SECRET, Guarded, guarded_broker
+from tests.integration.guarded import OAUTH_CLIENT, SCRAM_USER, SECRET, Guarded
 from tests.support.certificates import KEY_PASSWORD
 from tests.support.token_server import TokenServer
 
 Make = Callable[..., Settings]
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with guarded_broker(tmp_path_factory.mktemp("secure")) as made:
-        yield made
-
-
 @pytest.fixture
-def make(guarded: Guarded, prefix: str) -> Make:
+def make(strict: Guarded, prefix: str) -> Make:
     """Makes settings for a listener."""
 
     def made(listener: str, **values: Any) -> Settings:
         given = {
-            "bootstrap_servers": guarded.addresses[listener],
+            "bootstrap_servers": strict.addresses[listener],
             "application_id": f"{prefix}app",
             "topic_prefix": prefix,
             "sources": [f"{prefix}web"],
             "partitions": 1,
-            "ssl_cafile": guarded.certificates.authority,
+            "ssl_cafile": strict.certificates.authority,
         }
         return Settings(**(given | values))
 
     return made
 
 
-def mutual(guarded: Guarded) -> dict[str, Any]:
-    certificates = guarded.certificates
+def mutual(strict: Guarded) -> dict[str, Any]:
+    certificates = strict.certificates
     return {
         "security_protocol": "SSL",
         "ssl_certfile": certificates.client,
@@ -86,22 +80,22 @@ async def works(settings: Settings) -> bool:
     return place.offset == 0 and not [one for one in await check_topics(settings) if one.severity == "error"]
 
 
-async def test_a_certificate_of_our_own_opens_the_door(guarded: Guarded, make: Make) -> None:
-    assert await works(make("MUTUAL", **mutual(guarded)))
+async def test_a_certificate_of_our_own_opens_the_door(strict: Guarded, make: Make) -> None:
+    assert await works(make("MUTUAL", **mutual(strict)))
 
 
-async def test_the_key_may_be_locked(guarded: Guarded, make: Make, tmp_path: Path) -> None:
-    locked = mutual(guarded) | {
-        "ssl_keyfile": guarded.certificates.locked_key,
+async def test_the_key_may_be_locked(strict: Guarded, make: Make, tmp_path: Path) -> None:
+    locked = mutual(strict) | {
+        "ssl_keyfile": strict.certificates.locked_key,
         "ssl_keyfile_password_file": secret_file(tmp_path, "key-password", KEY_PASSWORD),
     }
 
     assert await works(make("MUTUAL", **locked))
 
 
-async def test_a_locked_key_without_its_password_is_told_at_once(guarded: Guarded, make: Make) -> None:
+async def test_a_locked_key_without_its_password_is_told_at_once(strict: Guarded, make: Make) -> None:
     with pytest.raises(ValidationError, match="ssl_keyfile_password_file with its password if it is locked"):
-        make("MUTUAL", **mutual(guarded) | {"ssl_keyfile": guarded.certificates.locked_key})
+        make("MUTUAL", **mutual(strict) | {"ssl_keyfile": strict.certificates.locked_key})
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
@@ -121,10 +115,8 @@ async def test_a_client_without_a_certificate_is_not_let_in(make: Make) -> None:
         await create_topics(make("MUTUAL", security_protocol="SSL"))
 
 
-async def test_a_broker_of_an_unknown_authority_is_not_talked_to(guarded: Guarded, make: Make, tmp_path: Path) -> None:
-    settings = make(
-        "SCRAM", **by_password(tmp_path, "SCRAM-SHA-256"), ssl_cafile=guarded.certificates.another_authority
-    )
+async def test_a_broker_of_an_unknown_authority_is_not_talked_to(strict: Guarded, make: Make, tmp_path: Path) -> None:
+    settings = make("SCRAM", **by_password(tmp_path, "SCRAM-SHA-256"), ssl_cafile=strict.certificates.another_authority)
 
     with pytest.raises(BrokerUnreachable, match="certificate verify failed"):
         await create_topics(settings)
