@@ -58,7 +58,7 @@ class JavaBroker:
         file = self._data_dir / "server.properties"
         file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         with log.open("ab") as out:
-            if not (self._data_dir / "logs" / "meta.properties").exists():
+            if not (Path(properties["log.dirs"]) / "meta.properties").exists():
                 cluster = uuid.uuid4().hex[:22]
                 command = [*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(file)]
                 subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=True)
