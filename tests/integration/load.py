@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiokafka.admin import NewTopic
 
-from journey_stream.journey.model import Model
 from journey_stream.worker.config import Settings
 from journey_stream.worker.topics import create_topics
 from tests.integration.feeder import Feeder
@@ -99,14 +98,11 @@ async def under_load(
     workers: int = 2,
     others: Sequence[tuple[str, Mapping[str, str]]] = (),
     fed_first: bool = False,
-    journey: Model | None = None,
-    reasons: Collection[str] = (),
 ) -> AsyncIterator[Load]:
     """Feed `sent` within about so many seconds to workers; after the block all of it must have had its effect, once.
 
     `others` are workers of a role with variables of their environment. If `fed_first`, all is fed before the block.
     `truly` are those that count, `refused` those that must end as dead letters; otherwise all and none.
-    `journey` and `reasons` are as for `judge`.
     """
     feeder = Feeder(settings, sent, seconds)
     feeding: asyncio.Task[None] | None = None
@@ -136,4 +132,4 @@ async def under_load(
                 feeding.cancel()
             for worker in load.workers:
                 worker.__exit__()
-    await judge(settings, sent if truly is None else truly, refused, journey, reasons)
+    await judge(settings, sent if truly is None else truly, refused)
