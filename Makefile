@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock soak bench compile clean-compiled clean schemas pages audit sbom
+.PHONY: help setup demo test check format lock site soak bench compile clean-compiled clean schemas pages audit sbom
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ pages: setup ## Write the page of metrics, the Grafana dashboards, and what the 
 	$(BIN)/python -m journey_stream.worker.metrics_page > docs/metrics.md
 	$(BIN)/python -m scripts.dashboards
 	$(BIN)/python -m scripts.chart
+
+site: setup ## Build the pages as a site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 soak: setup ## The long fault, determinism and load tests
 	$(BIN)/python -m pytest -m soak -s

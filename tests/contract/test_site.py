@@ -1,0 +1,93 @@
+"""The site is whole, asks nobody else for anything, and the commands on its pages are commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from journey_stream.cli.main import app
+from tests.contract.test_docs import PAGES, ROOT, fenced
+
+COMMANDS = typer.main.get_command(app)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(directory)]
+    environ = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environ)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return directory
+
+
+def test_every_page_is_in_the_site(site: Path) -> None:
+    pages = {page.relative_to(ROOT / "docs").with_suffix("") for page in PAGES if ROOT / "docs" in page.parents}
+    made = {page.relative_to(site).with_suffix("") for page in site.rglob("*.html")}
+
+    # A page named README is the first of its directory.
+    assert set() == {page.parent / page.name.replace("README", "index") for page in pages} - made
+
+
+def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
+    loads = re.compile(r"<(?:script|img|iframe)[^>]*\ssrc=[\"']?https?://|<link[^>]*rel=[\"']?stylesheet[^>]*https?://")
+
+    assert [] == [page.name for page in site.rglob("*.html") if loads.search(page.read_text(encoding="utf-8"))]
+
+
+def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "index.md"
+    (example,) = re.findall(r'^```json title="(.*?)"\n(.*?)^```', page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (tmp_path / example[0]).write_text(example[1], encoding="utf-8")
+
+    for line in "".join(fenced(page, "sh")).splitlines():
+        name, *arguments = shlex.split(line)
+        assert name == "journey-stream"
+        command = [sys.executable, "-m", "journey_stream.cli.main", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+    changes = (tmp_path / "results" / "stage-changes.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(changes) == 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_on_a_page_is_one_that_there_is(page: Path) -> None:
+    wrong = [f"{line}: {reason}" for line in _commands(page) if (reason := _refused(line))]
+
+    assert [] == wrong
+
+
+def _commands(page: Path) -> list[str]:
+    """What the page has one type, without what a shell does around it."""
+    blocks = "".join(fenced(page, "sh") + fenced(page, "bash") + fenced(page, "console")).replace("\\\n", " ")
+    found = (re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ )*journey-stream (.*)", line) for line in blocks.splitlines())
+    return [re.split(r"\s(?:[|>&#]|2>|\|\|)", one[1])[0].strip() for one in found if one]
+
+
+def _refused(line: str) -> str | None:
+    """Why the command line would not be understood; None if it would."""
+    arguments, command = shlex.split(line), COMMANDS
+    context = command.context_class(command)
+    while (commands := getattr(command, "commands", None)) is not None:
+        if not arguments or arguments[0] not in commands:
+            return None if arguments in (["--help"], ["--version"]) else f"no command {arguments[:1]}"
+        command, arguments = commands[arguments[0]], arguments[1:]
+        context = command.context_class(command, parent=context)
+    try:
+        _, left, _ = command.make_parser(context).parse_args(args=arguments)
+    except Exception as error:  # noqa: BLE001 - typer carries its own click, whose errors have no public name
+        return str(getattr(error, "message", error))
+    return f"nothing takes {left}" if left else None
+
+
+@pytest.mark.parametrize("line", ["nonsense", "model", "model nonsense x", "serve --nonsense", "worker one"])
+def test_what_is_no_command_is_noticed(line: str) -> None:
+    assert _refused(line)
