@@ -24,6 +24,9 @@ sender.BACKOFF_OVERRIDE = 0.004
 # One fetch is one batch of a task: large enough for throughput, small enough to leave the event loop to others.
 FETCH_BYTES = 2 * 1024 * 1024
 
+# A member hears with its next heartbeat that tasks are shared out anew, and until the last one has heard all of them wait.
+HEARTBEAT_MS_MAX = 500
+
 CLOSE_SECONDS_MAX = 5.0
 
 _log = logging.getLogger(__name__)
@@ -67,7 +70,7 @@ def group_consumer(settings: Settings, group_id: str, **options: Any) -> AIOKafk
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         group_id=group_id,
         session_timeout_ms=settings.session_timeout_ms,
-        heartbeat_interval_ms=max(200, settings.session_timeout_ms // 4),
+        heartbeat_interval_ms=min(HEARTBEAT_MS_MAX, max(200, settings.session_timeout_ms // 4)),
         rebalance_timeout_ms=max(settings.session_timeout_ms, 5_000),
         isolation_level="read_committed",
         auto_offset_reset="earliest",
