@@ -24,7 +24,7 @@ sender.BACKOFF_OVERRIDE = 0.004
 # One fetch is one batch of a task: large enough for throughput, small enough to leave the event loop to others.
 FETCH_BYTES = 2 * 1024 * 1024
 
-# A member hears with its next heartbeat that tasks are shared out anew, and until the last one has heard all of them wait.
+# A member hears with its next heartbeat that tasks are shared out anew; until the last one has heard, all of them wait.
 HEARTBEAT_MS_MAX = 500
 
 CLOSE_SECONDS_MAX = 5.0
