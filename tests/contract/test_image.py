@@ -117,7 +117,8 @@ def test_what_runs_has_all_that_workers_and_the_map_import_and_nothing_for_devel
 
     locked = set(pins(LOCKS / "run.lock"))
 
-    wanted = {Requirement(one).name.lower() for one in [*project["dependencies"], *extras["serve"], *extras["parquet"]]}
+    parts = [*extras["serve"], *extras["parquet"], *extras["postgres"]]
+    wanted = {Requirement(one).name.lower() for one in [*project["dependencies"], *parts]}
     developers = {Requirement(one).name.lower() for one in [*extras["dev"], *extras["bench"], *extras["demo"]]}
     assert set() == wanted - locked
     assert set() == (developers - wanted) & locked

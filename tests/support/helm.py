@@ -14,6 +14,7 @@ import yaml
 from journey_stream.worker.config import Settings
 from journey_stream.worker.config_file import load_settings
 from tests.support import programs
+from tests.support.certificates import make_certificates
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "journey-stream"
@@ -90,9 +91,11 @@ def unlike_kubernetes(found: Object) -> str | None:
 def settings_of(objects: list[Object], directory: Path, part: str = "router") -> Settings:
     """The settings that a pod reads, with files where its volumes are and secrets from nowhere."""
     config = named_config(objects)
-    for path in ("/etc/kafka/ca/ca.crt", "/etc/kafka/user/user.crt", "/etc/kafka/user/user.key"):
-        (directory / Path(path).name).touch()
-        config["journey.yaml"] = config["journey.yaml"].replace(path, str(directory / Path(path).name))
+    if "/etc/kafka/" in config["journey.yaml"]:
+        made = make_certificates(directory)
+        places = {"ca/ca.crt": made.authority, "user/user.crt": made.client, "user/user.key": made.client_key}
+        for place, path in places.items():
+            config["journey.yaml"] = config["journey.yaml"].replace(f"/etc/kafka/{place}", str(path))
     for file, text in config.items():
         (directory / file).write_text(text)
     workload = named(objects, "StatefulSet" if part == "tasks" else "Deployment", f"-{part}")

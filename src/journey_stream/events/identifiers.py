@@ -86,6 +86,8 @@ class _Kind:
         # Nearly all values are longer than any placeholder.
         if len(rest) <= self._blocked_length_max and (not rest or value.lower() in self._blocked):
             return None
+        if "\x00" in value:
+            return None  # which is no text to some databases, and in no real identifier
         if not self._is_trimmed:
             normal = self._normalised(written)
             if normal is None:

@@ -20,6 +20,11 @@ _OPERATIONS: Final = CHANNEL  # a name that compiled code need not look up
 
 _SECONDS_MAX: Final = 20_000_000_000
 
+_LEVELS_MAX: Final = 200
+_FLAT_BYTES: Final = 800
+"""So much can nest some hundred levels at most, which any reader takes. Of more, brackets are counted: how deep our own
+readers get depends on where they are called from, and what is let in here has to be readable everywhere."""
+
 _MINUTES_MAX: Final = 10_000
 """Most instants of a batch share a few minutes, and working out a date costs more than all the rest: remember them."""
 
@@ -30,6 +35,8 @@ def read_plain(value: bytes) -> tuple[PlainTouchpoint, int] | None:
     Its `identifiers` hold its `customer_id`.
     """
     try:
+        if len(value) > _FLAT_BYTES and value.count(b"[") + value.count(b"{") > _LEVELS_MAX:
+            return None
         if not value.isascii():
             value.decode()  # the decoder does not look into the fields that it skips
         touchpoint = decode_plain(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import http.client
 import logging
 import ssl
 import threading
@@ -120,7 +121,7 @@ def _fetch(endpoint: Endpoint) -> _Answer:
         error.close()
         meaning = "; oauth_client_id and oauth_client_secret_file do not fit" if error.code in {400, 401, 403} else ""
         raise NoToken(f"{place} answers {error.code}{meaning}") from None
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise NoToken(f"{place} cannot be asked: {reason}") from None
     try:

@@ -156,3 +156,7 @@ def test_a_phone_number_is_international_or_nobodys(written: str, calling_code: 
         assert value[1] in "123456789"
         assert 7 <= len(value) - 1 <= 15
         assert own.usable({"phone": value}) == {"phone": value}
+
+
+def test_a_value_with_a_null_character_names_nobody() -> None:
+    assert DEFAULT.owner_of({"customer_id": "a\x00b", "email": "ann@x.org"}) == "email:ann@x.org"

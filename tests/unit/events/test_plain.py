@@ -130,3 +130,16 @@ def test_an_instant_in_any_other_notation_of_the_same_length_is_left_to_the_cont
 
     assert read_plain(value) is None
     assert isinstance(read_by_contract(value), Refused)
+
+
+def test_what_nests_deeply_is_left_to_the_contract_which_refuses_it() -> None:
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+
+    assert read_plain(touchpoint(properties={"x": deep})) is None
+    assert isinstance(read_touchpoint(touchpoint(properties={"x": deep})), Refused)
+
+
+def test_what_is_long_but_flat_is_read_fast() -> None:
+    assert read_plain(touchpoint(properties={f"p{n}": [n] for n in range(150)})) is not None

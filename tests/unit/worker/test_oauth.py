@@ -130,3 +130,19 @@ async def test_an_endpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
         await ClientCredentials(Endpoint("http://127.0.0.1:9/token", "journey", path)).token()
 
     assert SECRET not in str(raised.value)
+
+
+async def test_an_endpoint_that_speaks_no_http_is_named_and_stops_nobody_with_a_token(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"garbage\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as speaker:
+        port = speaker.sockets[0].getsockname()[1]
+        secret = tmp_path / "secret"
+        secret.write_text(SECRET)
+        provider = ClientCredentials(Endpoint(f"http://127.0.0.1:{port}/token", "journey", secret))
+
+        with pytest.raises(NoToken, match=f"http://127.0.0.1:{port}/token .* cannot be asked"):
+            await provider.token()

@@ -109,7 +109,7 @@ class Live:
         """Wait for a version later than this one; None when the service ends."""
         while not self.closing:
             changed, current = self._changed, self.map
-            if current is not None and (version is None or current.version > version):
+            if current is not None and current.version != version:
                 return Version(current.version, current.now, current.totals)
             await changed.wait()
         return None

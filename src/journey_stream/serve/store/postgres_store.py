@@ -170,7 +170,17 @@ def _without_nul(table: pa.Table, column: str) -> pa.Table:
 
 
 def _connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    options: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS_MAX, "application_name": "journey-stream"}
+    options: dict[str, Any] = {
+        "connect_timeout": _CONNECT_SECONDS_MAX,
+        "application_name": "journey-stream",
+        # A host that is gone without a word is noticed within half a minute, here and, for the sake of the lock that
+        # this connection may hold, there.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+    }
     return psycopg.connect(url, autocommit=True, **{n: v for n, v in options.items() if f"{n}=" not in url})
 
 
@@ -189,12 +199,13 @@ def _describe(url: str) -> str:
     """Raises StoreError for what is no address, or one with a password, which the list of processes would show."""
     try:
         parts = conninfo_to_dict(url)
-    except psycopg.Error as error:
+    except psycopg.Error:
+        # The error quotes what it cannot read, and that may be a password.
         raise StoreError(
-            f"serve_database is no address of PostgreSQL: {str(error).strip()}. Expected something like "
-            "postgresql://map@db.example.org/journey_map."
-        ) from error
-    if parts.get("password"):
+            "serve_database is no address of PostgreSQL. Expected something like "
+            "postgresql://map@db.example.org/journey_map, with % and what has a meaning in addresses written as %25."
+        ) from None
+    if parts.get("password") or parts.get("sslpassword"):
         raise StoreError(
             "serve_database holds a password, which would stand in the list of processes and in configuration files. "
             "Take it out and put it into a file that PGPASSFILE names, or into ~/.pgpass."

@@ -166,6 +166,13 @@ def test_a_rebuilt_database_is_empty_and_ours(url: str) -> None:
         assert [] == store.session().execute("SELECT * FROM profiles").fetchall()
 
 
+def test_an_address_that_cannot_be_read_is_refused_and_not_repeated() -> None:
+    with pytest.raises(StoreError, match="is no address of PostgreSQL") as raised:
+        PostgresStore("postgresql://map:S3cr%et!@db/x", OURS)
+
+    assert "S3cr" not in str(raised.value)
+
+
 def test_a_password_in_the_address_is_refused_and_not_repeated() -> None:
     with pytest.raises(StoreError, match="PGPASSFILE") as refused:
         PostgresStore("postgresql://map:opensesame@db/map", OURS)
