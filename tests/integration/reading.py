@@ -119,7 +119,9 @@ async def aborted_records(settings: Settings) -> int:
                 (record.partition, record.offset)
                 for record in await read_all(settings.bootstrap_servers[0], topic, isolation)
             }
-            for isolation in ("read_committed", "read_uncommitted")
+            # In this order: who reads what is committed waits until all that was there is decided. The other way round,
+            # what is written between the two looks would be taken for aborted.
+            for isolation in ("read_uncommitted", "read_committed")
         }
         count += len(seen["read_uncommitted"] - seen["read_committed"])
     return count
