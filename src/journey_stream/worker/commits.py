@@ -1,9 +1,9 @@
 """When a task commits: one transaction at a time, and how long a batch may grow before the next.
 
 All that comes while a transaction is under way goes into the next: it costs the same for few records as for many, and
-none of them could be committed any sooner. A task that catches up lets its batches grow beyond that, for a share of how
-late the records are already, so that it writes each profile, and ends a transaction, less often. One that keeps up does
-not wait.
+none of them could be committed any sooner. For the same reason transactions do not begin right after one another: a
+single record is committed at once, a stream of them some thirty times a second. A task that catches up lets its batches
+grow beyond that, for a share of how late the records are already, so that it also writes each profile less often.
 """
 
 import asyncio
@@ -12,10 +12,11 @@ from collections.abc import Coroutine
 
 from journey_stream.worker.lives import settle
 
+LINGER_SECONDS_MIN = 0.03
 LINGER_SHARE = 0.1
 LINGER_SECONDS_MAX = 1.0
 LINGER_RECORDS_MIN = 200
-"""Fewer records are not worth any waiting, however late they are."""
+"""Fewer records are not worth any more waiting, however late they are."""
 
 
 class Commits:
@@ -33,8 +34,10 @@ class Commits:
         """Whether a batch of `count` records, the last of which is so late, is not to be committed yet."""
         if self.under_way:
             return True
-        linger_seconds = min(LINGER_SECONDS_MAX, LINGER_SHARE * late_seconds)
-        return count >= LINGER_RECORDS_MIN and time.monotonic() < self._began_at + linger_seconds
+        linger_seconds = LINGER_SECONDS_MIN
+        if count >= LINGER_RECORDS_MIN:
+            linger_seconds = max(linger_seconds, min(LINGER_SECONDS_MAX, LINGER_SHARE * late_seconds))
+        return time.monotonic() < self._began_at + linger_seconds
 
     def begin(self, commit: Coroutine[None, None, None]) -> None:
         """Start the next one; the one before has to be at its end."""

@@ -43,6 +43,10 @@ SLICE_RECORDS = 4_000
 STRIDE_RECORDS = 400
 COMMIT_SECONDS = 0.5
 
+REST_SECONDS = 0.01
+"""Where few records come, they are fetched only so often: a fetch costs the same for few as for many, here and at the
+broker, and so does a write."""
+
 FETCH_WAIT_MS_MAX = 50
 """How long the broker keeps a fetch that finds nothing. aiokafka sends one at a time to each broker, so while one waits
 for partitions that are quiet, nobody fetches what the others hold: with the usual 500 ms a backlog stands still."""
@@ -198,6 +202,8 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                     writing = None
                 if slice_ is not None:
                     writing = asyncio.create_task(self._write(producer, slice_))
+                    if slice_.records < STRIDE_RECORDS:
+                        await asyncio.sleep(REST_SECONDS)
                 if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
                     await self._commit(consumer)
             if writing is not None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from journey_stream.worker.commits import LINGER_RECORDS_MIN, LINGER_SECONDS_MAX, Commits
+from journey_stream.worker.commits import LINGER_RECORDS_MIN, LINGER_SECONDS_MAX, LINGER_SECONDS_MIN, Commits
 
 
 async def test_a_batch_grows_while_a_commit_is_under_way() -> None:
@@ -20,14 +20,19 @@ async def test_a_batch_grows_while_a_commit_is_under_way() -> None:
     through.set()
     await commits.end()
     assert not commits.under_way
-    assert not commits.may_grow(1, 0.0)
 
 
-async def test_who_keeps_up_does_not_wait() -> None:
+async def test_commits_do_not_follow_right_after_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("journey_stream.worker.commits.time.monotonic", lambda: now)
     commits = Commits()
+    assert not commits.may_grow(1, 0.0), "the first goes at once"
     commits.begin(asyncio.sleep(0))
     await commits.end()
-    assert not commits.may_grow(LINGER_RECORDS_MIN, 0.0)
+    assert commits.may_grow(1, 0.0)
+    now += LINGER_SECONDS_MIN
+    assert not commits.may_grow(1, 0.0)
+    assert not commits.may_grow(LINGER_RECORDS_MIN, 0.0), "who keeps up waits no longer, however many there are"
 
 
 async def test_who_is_late_waits_for_a_share_of_it_if_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
