@@ -18,6 +18,7 @@ from aiokafka.record.default_records import DefaultRecord
 from journey_stream.events.identifiers import Policy
 from journey_stream.worker.building import Batches
 from journey_stream.worker.clients import (
+    FETCH_WAIT_MS_OF_MANY,
     abandon_producer,
     close_consumer,
     close_producer,
@@ -46,10 +47,6 @@ COMMIT_SECONDS = 0.5
 REST_SECONDS = 0.01
 """Where few records come, they are fetched only so often: a fetch costs the same for few as for many, here and at the
 broker, and so does a write."""
-
-FETCH_WAIT_MS_MAX = 50
-"""How long the broker keeps a fetch that finds nothing. aiokafka sends one at a time to each broker, so while one waits
-for partitions that are quiet, nobody fetches what the others hold: with the usual 500 ms a backlog stands still."""
 
 WAIT_FOR_A_PARTITION_SECONDS = 1.0
 
@@ -152,7 +149,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             self._settings,
             self._settings.router_group,
             value_deserializer=PACKED,
-            fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+            fetch_max_wait_ms=FETCH_WAIT_MS_OF_MANY,
         )
         feed = ErasureFeed(self._settings, erasure_key_of(self._settings))
         following: asyncio.Task[None] | None = None

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from journey_stream.serve.projection.gathering import FOLLOWED, Gathering
 from journey_stream.worker.broker_errors import TopicsUnusable
-from journey_stream.worker.clients import close_consumer, partition_consumer
+from journey_stream.worker.clients import FETCH_WAIT_MS_OF_MANY, close_consumer, partition_consumer
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import Uncertain, WorkerError
 from journey_stream.worker.rights_check import require_rights
@@ -47,7 +47,9 @@ class Reader:
         self._erasures = settings.topics.erasures
         self._gathering = gathering
         self._places = [TopicPartition(topic, number) for topic in partitions for number in range(partitions[topic])]
-        self._consumer: AIOKafkaConsumer = partition_consumer(settings, packed=True)
+        self._consumer: AIOKafkaConsumer = partition_consumer(
+            settings, packed=True, fetch_max_wait_ms=FETCH_WAIT_MS_OF_MANY
+        )
 
     async def open(self, stored: Offsets) -> None:
         """Begin at these offsets, and where there are none at the beginning. Reads all erasures that there are.
