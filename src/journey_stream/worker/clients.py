@@ -25,8 +25,8 @@ sender.BACKOFF_OVERRIDE = 0.004
 FETCH_BYTES = 2 * 1024 * 1024
 
 # How long the broker keeps a fetch that finds nothing. aiokafka sends one at a time to each broker, so while one waits
-# for partitions that are quiet, nobody fetches what the others hold: with the usual 500 ms a backlog is read in fits and
-# starts. For consumers of several partitions; one that reads a single one asks less often with the default.
+# for partitions that are quiet, nobody fetches what the others hold: with the usual 500 ms a backlog is read in fits
+# and starts. For consumers of several partitions; one that reads a single one asks less often with the default.
 FETCH_WAIT_MS_OF_MANY = 50
 
 # A member hears with its next heartbeat that tasks are shared out anew; until the last one has heard, all of them wait.
