@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from journey_stream.events.framing import FRAME_BYTES, MAGIC, unframed
 from journey_stream.events.reasons import MEANING, Reason
 from journey_stream.events.reasons_page import REMEDY
 from journey_stream.events.times import rfc3339
@@ -52,9 +53,9 @@ def print_letter(seen: Seen) -> None:
             print(f"{name:11} {text}")
     for header, content in letter.headers:
         print(f"{'header':11} {plain(header)}: {_bytes(content)}")
-    print(f"{'value':11} {'null' if letter.value is None else f'{len(letter.value)} bytes'}")
+    print(f"{'value':11} {_size(letter.value)}")
     if letter.value:
-        print(_text(letter.value) or _hex(letter.value))
+        print(_text(unframed(letter.value)) or _hex(letter.value))
 
 
 def plain(text: str) -> str:
@@ -107,6 +108,15 @@ def _bytes(content: bytes | None) -> str:
         return "null"
     text = _text(content)
     return content.hex() if text is None else text
+
+
+def _size(value: bytes | None) -> str:
+    if value is None:
+        return "null"
+    if value[:1] != MAGIC or len(value) < FRAME_BYTES:
+        return f"{len(value)} bytes"
+    schema_id = int.from_bytes(value[len(MAGIC) : FRAME_BYTES], "big")
+    return f"{len(value)} bytes, framed by schema {schema_id} of a registry"
 
 
 def _text(content: bytes) -> str | None:

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from journey_stream.cli.errors import CommandError
+from journey_stream.events.framing import unframed
 from journey_stream.events.outputs import ChurnRiskChange, IdentityChange, ProfileView, StageChange
 from journey_stream.subscribe.history import RiskHistory, StageHistory
 from journey_stream.worker.broker_errors import BrokerUnreachable
@@ -119,7 +120,7 @@ async def _identities(
                 continue
             if record.key != key and quoted not in record.value:
                 continue
-            change = IdentityChange.model_validate_json(record.value)
+            change = IdentityChange.model_validate_json(unframed(record.value))
             if record.key == key:
                 own.append(change)
             elif change.parent == profile_id:
@@ -144,10 +145,10 @@ async def _partition_counts(settings: Settings, topics: list[str]) -> dict[str, 
 async def _values_of(
     consumer: AIOKafkaConsumer, topic: str, counts: dict[str, int], key: bytes
 ) -> AsyncIterator[bytes | None]:
-    """The values under `key`, from the oldest to the last that is committed now."""
+    """The values under `key`, without frames, from the oldest to the last that is committed now."""
     async for record in _records_of(consumer, TopicPartition(topic, partition_for(key, counts[topic]))):
         if record.key == key:
-            yield record.value
+            yield None if record.value is None else unframed(record.value)
 
 
 async def _records_of(consumer: AIOKafkaConsumer, place: TopicPartition) -> AsyncIterator[ConsumerRecord]:

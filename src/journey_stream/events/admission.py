@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from journey_stream.events.body import read_body
+from journey_stream.events.framing import FRAME_BYTES, MAGIC, with_frame
 from journey_stream.events.identifiers import DEFAULT, Policy
 from journey_stream.events.operations import CHANNEL, ONE_TYPE, Misfit, Operation, read_operation
 from journey_stream.events.plain import read_plain
@@ -24,8 +25,9 @@ LOG_VALUE_BYTES_MAX: Final = 900_000
 class Admitted:
     """A valid touchpoint: whom it changes, when it happened (ms since the epoch), and the bytes that go on.
 
-    `lower` are the profile ids of its other identifiers, the highest first, and `event_id` names it; without any, or
-    when nothing is linked, both are empty.
+    Behind the bytes of a framed touchpoint stands its frame (`framing.with_frame`). `lower` are the profile ids of its
+    other identifiers, the highest first, and `event_id` names it; without any, or when nothing is linked, both are
+    empty.
     """
 
     __slots__ = ("event_id", "lower", "occurred_at", "profile_id", "value")
@@ -93,6 +95,25 @@ def read_touchpoint(value: bytes | None, policy: Policy = DEFAULT) -> Found:
 
 def read_by_contract(value: bytes, policy: Policy = DEFAULT) -> Found:
     """Validate a value by the contract itself: the slower way, which takes every liberty and explains every refusal."""
+    return _read_framed(value, policy) if value[:1] == MAGIC else _read_by_contract(value, policy)
+
+
+def _read_framed(value: bytes, policy: Policy) -> Found:
+    """A touchpoint behind the frame of a schema registry's client. Where the original is kept, its frame is, too."""
+    frame, touchpoint = value[:FRAME_BYTES], value[FRAME_BYTES:]
+    if not touchpoint:
+        return Refused(Reason.EMPTY_VALUE, "nothing stands behind the frame of a schema registry; expected JSON")
+    # Never a second frame within the first, however many there are.
+    found = _read_by_contract(touchpoint, policy) if touchpoint[:1] == MAGIC else read_touchpoint(touchpoint, policy)
+    if isinstance(found, Admitted) and policy.pseudonyms is None:
+        found.value = with_frame(found.value, frame)
+    elif isinstance(found, Refused) and found.reason is Reason.INVALID_JSON:
+        detail = f"{found.detail}, behind the frame of a schema registry: of those, JSON is read and nothing else"
+        return Refused(found.reason, detail)
+    return found
+
+
+def _read_by_contract(value: bytes, policy: Policy) -> Found:
     quoting = policy.pseudonyms is None
     try:
         touchpoint: Touchpoint = _validate(value)

@@ -1,7 +1,8 @@
 """The wire format of journey.log: the one ordered input of a task.
 
 A record's key is the profile id (none for a tick), its Kafka timestamp is `arrived_at`, and its value is JSON. A
-touchpoint's original bytes stand in the value verbatim, so that a dead letter can give them back.
+touchpoint's original bytes stand in the value verbatim, so that a dead letter can give them back; the frame of one that
+came framed stands behind them.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ import msgspec
 
 from journey_stream.events.admission import Admitted
 from journey_stream.events.body import Body, properties_of
+from journey_stream.events.framing import original_with_frame
 from journey_stream.events.records import (
     AsOf,
     Attach,
@@ -150,12 +152,15 @@ def original_of(value: bytes | None) -> tuple[Source, bytes | None, bytes] | Non
     """Source position, source key (None: the log record's own) and original bytes of a logged touchpoint."""
     try:
         original = decode_original(value or b"")
-        # The touchpoint comes last, and quotes inside the text before it are escaped. Cutting it out, instead of taking
-        # it from the parser, keeps the white space around it.
+        # But for its frame the touchpoint comes last, and quotes inside the text before it are escaped. Cutting it out,
+        # instead of taking it from the parser, keeps the white space around it.
         start = (value or b"").index(_BEFORE_TOUCHPOINT) + len(_BEFORE_TOUCHPOINT)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return original.source, original.key, (value or b"")[start:-1]
+    touchpoint = (value or b"")[start:-1]
+    if original.frame is not None:
+        touchpoint = original_with_frame(touchpoint, original.frame)
+    return original.source, original.key, touchpoint
 
 
 def _touchpoint(profile_id: str, arrived_at: int, occurred_at: int, body: Body) -> TouchpointRecord:

@@ -197,6 +197,7 @@ class Original(msgspec.Struct):
     source: Source
     touchpoint: msgspec.Raw
     key: bytes | None = None
+    frame: bytes | None = None
 
 
 decode_envelope = msgspec.json.Decoder(Envelope).decode

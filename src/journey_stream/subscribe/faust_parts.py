@@ -6,16 +6,18 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 from pydantic import BaseModel
 
+from journey_stream.events.framing import unframed
+
 
 class ModelCodec(faust.Codec):  # type: ignore[misc]
-    """Reads and writes JSON as a pydantic model."""
+    """Reads and writes JSON as a pydantic model; it reads framed values, too."""
 
     def __init__(self, children: Any = None, *, model: type[BaseModel]) -> None:
         super().__init__(children=children, model=model)
         self._model = model
 
     def _loads(self, s: bytes) -> BaseModel:
-        return self._model.model_validate_json(s)
+        return self._model.model_validate_json(unframed(s))
 
     def _dumps(self, s: BaseModel) -> bytes:
         return s.model_dump_json().encode()

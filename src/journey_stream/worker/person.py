@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from journey_stream.engine.head import LINKS
 from journey_stream.engine.links import Links, Ranking, unpack_links
 from journey_stream.events.erasures import Spans, common, covers, is_whole, united, whole
+from journey_stream.events.framing import unframed
 from journey_stream.events.log import Source, decode_touchpoint, original_of
 from journey_stream.events.times import MS_MAX
 from journey_stream.journey.model import Identity
@@ -52,7 +53,7 @@ class Held(NamedTuple):
 
 
 class LoggedTouchpoint(NamedTuple):
-    """A touchpoint as the log has it; instants in ms."""
+    """A touchpoint as the log has it, without a frame; instants in ms."""
 
     identifier: str
     occurred_at: int
@@ -145,11 +146,11 @@ class PersonReader:
         return Held(len(kept), max(kept.values(), default=0))
 
     async def values(self, topic: str, profile_id: str) -> list[bytes]:
-        """The values under a key since the last null, oldest first."""
+        """The values under a key since the last null, without frames, oldest first."""
         key, found = profile_id.encode(), list[bytes]()
         async for record in self._records(topic):
             if record.key == key:
-                found = [] if record.value is None else [*found, record.value]
+                found = [] if record.value is None else [*found, unframed(record.value)]
         return found
 
     async def touchpoints(self, person: Person) -> list[LoggedTouchpoint]:
@@ -162,7 +163,7 @@ class PersonReader:
             one, at, _ = read
             original = original_of(record.value) if covers(person.spans.get(one, ()), at) else None
             if original is not None:
-                found.append(LoggedTouchpoint(one, at, record.timestamp, original[0], original[2]))
+                found.append(LoggedTouchpoint(one, at, record.timestamp, original[0], unframed(original[2])))
         return sorted(found, key=lambda one: (one.occurred_at, one.source))
 
     def _records(self, topic: str) -> AsyncIterator[Any]:

@@ -7,6 +7,7 @@ from faust.exceptions import ValueDecodeError
 from faust.types import TP
 
 from journey_stream.events.decisions import ProfileChanged
+from journey_stream.events.framing import frame_of
 from journey_stream.events.outputs import ProfileView, StageChange
 from journey_stream.events.wire import encode_profile
 from journey_stream.subscribe import Reactor
@@ -24,6 +25,7 @@ def test_messages_are_read_as_their_contracts() -> None:
 
     assert codec.loads(value) == ProfileView.model_validate_json(value)
     assert codec.loads(codec.dumps(codec.loads(value))) == codec.loads(value)
+    assert codec.loads(frame_of(9) + value) == codec.loads(value)
 
 
 def test_the_topics_are_those_of_the_settings_and_typed(tmp_path: Path) -> None:

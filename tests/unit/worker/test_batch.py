@@ -6,6 +6,7 @@ import pytest
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import Forward, IdentityChanged, ProfileChanged, ProfileGone, Rejected
+from journey_stream.events.framing import frame_of
 from journey_stream.events.log import Attach, Link, Source, encode_as_of, encode_message, encode_tick
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.batch import Batch, Processor
@@ -73,6 +74,14 @@ def test_a_refused_touchpoint_keeps_its_original_bytes_and_place(processor: Proc
     letter = batch.dead_letters[0]
     assert (Reason.TOO_LATE, "task", late) == (letter.reason, letter.stage, letter.value)
     assert (Source("touchpoints.web", 2, 77), b"their key", T0) == (letter.source, letter.key, letter.timestamp)
+
+
+def test_a_refused_touchpoint_that_came_framed_keeps_its_frame(processor: Processor) -> None:
+    late = frame_of(7) + touchpoint("e1", T0 - 40 * DAY_MS)
+
+    batch = processor.process([logged(late, 5)])
+
+    assert [(Reason.TOO_LATE, late)] == [(letter.reason, letter.value) for letter in batch.dead_letters]
 
 
 def test_a_record_that_no_router_wrote_is_a_dead_letter_and_the_next_one_counts(processor: Processor) -> None:

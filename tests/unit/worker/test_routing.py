@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from journey_stream.events.framing import frame_of
 from journey_stream.events.log import Link, TouchpointRecord, Unlink, decode
 from journey_stream.events.pseudonyms import Pseudonyms
 from journey_stream.events.reasons import Reason
@@ -215,6 +216,14 @@ def test_an_operation_that_cannot_be_carried_out_is_a_dead_letter_with_its_bytes
     assert {("touchpoints.web", Reason.UNSUPPORTED_ALIAS): 1} == routed.refused
     assert value == routed.dead_letters[0][0][1]
     assert {} == routed.log
+
+
+def test_the_dead_letter_of_a_framed_value_has_its_frame(routing: Routing) -> None:
+    values = [frame_of(7) + b"\x08Avro", frame_of(7) + touchpoint(type=None)]
+
+    routed = route(routing, [Rec(None, value) for value in values], NOW)
+
+    assert values == [row[1] for row in routed.dead_letters[0]]
 
 
 RAW = ("ann.secret@example.org", "+493012345678", "030 1234 5678")

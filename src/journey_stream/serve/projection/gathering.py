@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from journey_stream.events.erasures import Erasures, covers, decode_erasure
+from journey_stream.events.framing import unframed
 from journey_stream.events.times import to_ms
 from journey_stream.serve.projection import messages
 from journey_stream.serve.projection.log_records import named_in, read_log_record
@@ -115,7 +116,7 @@ class Gathering:
                     rows = getattr(self._batch, table)
                     continue
                 try:
-                    rows.append(decode(record.value).row())
+                    rows.append(decode(unframed(record.value)).row())
                 except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                     raise _unreadable(table, partition, record, error) from error
             return count
@@ -138,7 +139,7 @@ class Gathering:
                 views[profile_id] = None
                 continue
             try:
-                views[profile_id] = messages.decode_view(record.value).row()
+                views[profile_id] = messages.decode_view(unframed(record.value)).row()
             except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 raise _unreadable("profiles", partition, record, error) from error
         return count

@@ -17,6 +17,7 @@ from journey_stream.events.decisions import (
     StageChanged,
 )
 from journey_stream.events.erasures import UNKEYED, Erasures, encode_erasure
+from journey_stream.events.framing import frame_of
 from journey_stream.events.log import Deliver, Passed, Retract, Source, encode_message, encode_tick
 from journey_stream.events.reasons import Reason
 from journey_stream.events.times import DAY_MS
@@ -135,6 +136,20 @@ def test_a_stage_change_is_a_row(gathered: Gathered) -> None:
         "model_name": "six",
         "model_version": 3,
     } == named(schema.STAGE_MESSAGES, batch.stage_messages, without=1)
+
+
+def test_framed_messages_are_the_same_rows(gathered: Gathered) -> None:
+    values = {
+        TOPICS.stage_changes: encode_stage_change(stage_change()),
+        TOPICS.profiles: encode_profile(ProfileChanged("c1", 1, "awareness", 0, None, "first", 0, 0, False, "six", 1)),
+    }
+
+    for topic, value in values.items():
+        plain = gathered.take(topic, Record(b"c1", value))
+        framed = gathered.take(topic, Record(b"c1", frame_of(300) + value))
+
+        assert plain == framed
+        assert 1 == len(plain.stage_messages) + len(plain.profiles)
 
 
 def test_a_churn_risk_change_is_a_row(gathered: Gathered) -> None:
