@@ -6,6 +6,7 @@ written as in a journey model (`30d`) and held in milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -14,16 +15,18 @@ from pydantic_core import PydanticCustomError
 
 from journey_stream.engine.limits import Limits
 from journey_stream.worker.config_values import (
+    base_url,
     brokers,
     duration,
     endpoint_url,
     header_name,
+    keeps_secrets,
     names_of,
     networks,
     topic_name,
     topic_names,
 )
-from journey_stream.worker.connection import client_options, connection_mistakes, principal
+from journey_stream.worker.connection import client_options, connection_mistakes, principal, trusting
 from journey_stream.worker.secret_files import UnusableFile, read_secret, read_tokens, require_apart
 
 Duration = Annotated[int, BeforeValidator(duration), Field(gt=0)]
@@ -116,6 +119,13 @@ class Settings(BaseModel):
     serve_requests_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    tracing: Literal["none", "otlp"] = "none"
+
+    schema_registry_url: Annotated[str, BeforeValidator(base_url)] | None = None
+    schema_registry_username: Annotated[str, Field(min_length=1)] | None = None
+    schema_registry_password: Annotated[SecretStr, Field(min_length=1)] | None = None
+    schema_registry_password_file: Path | None = None
+    schema_registry_cafile: Path | None = None
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "PLAIN"
@@ -206,6 +216,7 @@ class Settings(BaseModel):
             ),
             ("retention", self.retention_ms <= self.lateness_ms, "longer than lateness, or late news corrects nothing"),
             *connection_mistakes(self),
+            *self._registry_mistakes(),
             (
                 "serve_customers",
                 self.serve_customers == "admin" and not (self.serve_admin_token_file or self.serve_admins),
@@ -242,12 +253,43 @@ class Settings(BaseModel):
         self._require_files()
         return self
 
+    def _registry_mistakes(self) -> Iterator[tuple[str, object, str]]:
+        """Field, whether it is wrong, and what was expected."""
+        url, user = self.schema_registry_url, self.schema_registry_username
+        password = self.schema_registry_password or self.schema_registry_password_file
+        yield (
+            "schema_registry_url",
+            url is None and (user or password or self.schema_registry_cafile),
+            "the address of the schema registry, since more is said of it",
+        )
+        yield (
+            "schema_registry_url",
+            url and password and not keeps_secrets(url),
+            "an address that begins with https://, or with http:// on this machine, since a password is sent there",
+        )
+        yield "schema_registry_username", password and not user, "the user of the schema registry's password"
+        yield (
+            "schema_registry_password_file",
+            user and not password,
+            "a file with the password of schema_registry_username",
+        )
+        yield (
+            "schema_registry_password",
+            self.schema_registry_password and self.schema_registry_password_file,
+            "one of schema_registry_password and schema_registry_password_file",
+        )
+
     def _require_files(self) -> None:
         """Whatever is in a file is read once here, so that a mistake is told before anything starts."""
         try:
-            for field in ("sasl_password_file", "ssl_keyfile_password_file", "oauth_client_secret_file"):
+            for field in (
+                *("sasl_password_file", "ssl_keyfile_password_file", "oauth_client_secret_file"),
+                "schema_registry_password_file",
+            ):
                 if path := getattr(self, field):
                     read_secret(field, path)
+            if self.schema_registry_cafile is not None:
+                trusting("schema_registry_cafile", self.schema_registry_cafile)
             require_apart("serve_admin_token_file", self.serve_admin_token_file, self.read_tokens)
             client_options(self)
         except UnusableFile as error:

@@ -25,7 +25,8 @@ DEFAULT_FILE = Path("journey.yaml")
 
 NAMES = {field.alias or name: name for name, field in Settings.model_fields.items()}
 DURATIONS = frozenset(written for written, name in NAMES.items() if written != name)
-SECRETS = frozenset({"sasl_password", "pseudonym_key", "erasure_key", "serve_token"})
+SECRETS = frozenset({"sasl_password", "pseudonym_key", "erasure_key", "serve_token", "schema_registry_password"})
+_ADDRESSES = frozenset({"oauth_token_url", "schema_registry_url"})
 # A path in the file is meant from where the file is; elsewhere, from where the command runs.
 PATHS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation == Path | None)
 
@@ -166,7 +167,7 @@ def _explained(detail: ErrorDetails, values: dict[str, _Value]) -> Mistake:
     expected, _, hint = _expected(detail).partition("; ")
     if name in values:
         # An address may carry a password.
-        is_secret = name in SECRETS or (name == "oauth_token_url" and "@" in str(values[name].value))
+        is_secret = name in SECRETS or (name in _ADDRESSES and "@" in str(values[name].value))
         return values[name].mistake(expected, hint, secret=is_secret)
     return Mistake("settings", None, name, "nothing", expected, hint)
 

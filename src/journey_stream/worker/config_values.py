@@ -99,6 +99,24 @@ def header_name(written: object) -> str:
 def endpoint_url(written: object) -> str:
     """An address that a secret may be sent to: nobody must read it on its way."""
     expected = "an address that begins with https://, or with http:// on this machine"
+    found = _url(written, expected)
+    if not keeps_secrets(found):
+        raise ValueError(expected)
+    return found
+
+
+def base_url(written: object) -> str:
+    """The address of a server, to which paths are added."""
+    return _url(written, "an address that begins with https:// or http://").rstrip("/")
+
+
+def keeps_secrets(url: str) -> bool:
+    """Whether nobody can read what is sent to the address."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK
+
+
+def _url(written: object, expected: str) -> str:
     if not isinstance(written, str):
         raise ValueError(expected)  # noqa: TRY004 - pydantic makes a complaint of a ValueError only
     try:
@@ -108,6 +126,6 @@ def endpoint_url(written: object) -> str:
         raise ValueError(expected) from None
     if url.username or url.password:
         raise ValueError("an address without a user and a password in it")
-    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)):
+    if not url.hostname or url.scheme not in {"https", "http"}:
         raise ValueError(expected)
     return written

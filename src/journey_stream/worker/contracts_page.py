@@ -20,7 +20,9 @@ in [`schemas/`](../schemas). Topic names are those of the default settings; `top
 Every message is compatible with those of every release, both ways: what an earlier release wrote this one reads, and
 what this one writes an earlier one reads. `journey-stream schemas check` compares with each release in
 [`schemas/{released}/`](../schemas/{released}). New fields are optional, and readers ignore fields that they do not
-know. How to read the topics well is in [subscribing](subscribing.md).
+know. How to read the topics well is in [subscribing](subscribing.md). Where
+[a schema registry](schema-registry.md) is set, each value on an output topic but the dead letters has a frame of five
+bytes before it; touchpoints may have one anyway.
 """
 
 

@@ -7,19 +7,19 @@ import base64
 import functools
 import http.client
 import logging
-import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from aiokafka.abc import AbstractTokenProvider
 
+from journey_stream.worker.https import opener
 from journey_stream.worker.secret_files import read_secret
 
 FETCH_SECONDS_MAX: Final = 10.0
@@ -50,13 +50,6 @@ class Endpoint(NamedTuple):
 class _Answer(msgspec.Struct):
     access_token: str
     expires_in: float | None = None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the client's secret elsewhere."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
 
 
 class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]
@@ -99,9 +92,6 @@ def token_provider(endpoint: Endpoint) -> ClientCredentials:
 
 def _fetch(endpoint: Endpoint) -> _Answer:
     secret = read_secret("oauth_client_secret_file", endpoint.secret_file)
-    context = ssl.create_default_context(cafile=endpoint.cafile)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    opener = urllib.request.build_opener(_NoRedirects, urllib.request.HTTPSHandler(context=context))
     form = {"grant_type": "client_credentials"} | ({"scope": endpoint.scope} if endpoint.scope else {})
     login = f"{quote_plus(endpoint.client_id)}:{quote_plus(secret)}"
     request = urllib.request.Request(  # noqa: S310 - the settings take nothing but http and https
@@ -115,7 +105,7 @@ def _fetch(endpoint: Endpoint) -> _Answer:
     )
     place = f"the token endpoint {endpoint.url} (oauth_token_url)"
     try:
-        with opener.open(request, timeout=FETCH_SECONDS_MAX) as response:
+        with opener(endpoint.cafile).open(request, timeout=FETCH_SECONDS_MAX) as response:
             content = response.read(ANSWER_BYTES_MAX)
     except urllib.error.HTTPError as error:
         error.close()

@@ -8,13 +8,14 @@ One touchpoint alone fits, as only a few fields of it go on and the log has take
 nevertheless, the forward is a dead letter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from journey_stream.events.decisions import ProfileChanged, StageChanged
 from journey_stream.events.erasures import encode_erasure
+from journey_stream.events.framing import FRAME_BYTES
 from journey_stream.events.log import Deliver, Retract, Source, encode_message, original_of
 from journey_stream.events.reasons import Reason
 from journey_stream.events.wire import (
@@ -79,14 +80,19 @@ def message_bytes(message: Message) -> int:
 
 
 class Outbox:
-    """Turns the batches of one task into messages."""
+    """Turns the batches of one task into messages.
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    `frames` says what stands before each value of a topic (`schema_registry.frames_of`); of most topics nothing does.
+    """
+
+    def __init__(self, settings: Settings, partition: int, frames: Mapping[str, bytes] | None = None) -> None:
         self._topics = settings.topics
         self._partitions = settings.partitions
         self._partition = partition
         self._bytes_max = settings.record_bytes_max
         self._letter_bytes_max = settings.dead_letter_bytes_max
+        self._frames = dict(frames or {})
+        self._output_bytes_max = settings.record_bytes_max - (FRAME_BYTES if self._frames else 0)
         self._source = f"/{settings.application_id}/{partition}".encode()
 
     def places(self) -> list[Place]:
@@ -124,6 +130,8 @@ class Outbox:
             self._topics.dead_letters: [dead_letter_message(letter, self._letter_bytes_max) for letter in letters],
             self._topics.state: state,
         }
+        for topic, frame in self._frames.items():
+            found[topic] = [_framed(row, frame) for row in found[topic]]
         own: dict[Place, Sequence[Row]] = {
             (topic, self._partition): messages for topic, messages in found.items() if messages
         }
@@ -163,12 +171,14 @@ class Outbox:
 
     def _stage_change(self, caused: Caused, letters: list[DeadLetter]) -> Message:
         change = caused.change
-        headers = [*stage_change_headers(change, self._source), *_trace_of(caused.record)]
-        message = Message(change.profile_id.encode(), encode_stage_change(change), headers)
-        if len(message.value or b"") + 10_000 < self._bytes_max or message_bytes(message) <= self._bytes_max:
+        key = change.profile_id.encode()
+        headers = [*stage_change_headers(change, self._source), *_trace_about(key, caused.record)]
+        message = Message(key, encode_stage_change(change), headers)
+        bytes_max = self._output_bytes_max
+        if len(message.value or b"") + 10_000 < bytes_max or message_bytes(message) <= bytes_max:
             return message
         kept = change.evidence
-        while kept and message_bytes(message) > self._bytes_max:
+        while kept and message_bytes(message) > bytes_max:
             kept = kept[: len(kept) // 2]
             message = message._replace(value=encode_stage_change(change._replace(evidence=kept)))
         letters.append(self._too_large(caused, len(kept)))
@@ -177,8 +187,9 @@ class Outbox:
     def _risk_change(self, caused: CausedRisk) -> Message:
         # One touchpoint for each part of the score, whose ids are short: always far below any topic's limit.
         change = caused.change
-        headers = [*risk_change_headers(change, self._source), *_trace_of(caused.record)]
-        return Message(change.profile_id.encode(), encode_risk_change(change), headers)
+        key = change.profile_id.encode()
+        headers = [*risk_change_headers(change, self._source), *_trace_about(key, caused.record)]
+        return Message(key, encode_risk_change(change), headers)
 
     def _identity_change(self, caused: CausedIdentity) -> Message:
         # Two identifiers and the ids of the touchpoints that link them: always far below any topic's limit.
@@ -242,6 +253,16 @@ def _halves(said: Deliver | Retract) -> list[Deliver | Retract]:
 
 def _trace_of(record: LogRecord) -> list[Header]:
     return [header for header in record.headers if header[0] == "traceparent"][:1]
+
+
+def _trace_about(key: bytes, record: LogRecord) -> list[Header]:
+    """The trace of a record in what it says of its own profile. What time does to others meanwhile is not its doing."""
+    return _trace_of(record) if record.headers and record.key == key else _NO_HEADERS
+
+
+def _framed(row: Row, frame: bytes) -> Row:
+    key, value, headers, timestamp = row
+    return row if value is None else (key, frame + value, headers, timestamp)
 
 
 def dead_letter_message(letter: DeadLetter, bytes_max: int) -> Message:

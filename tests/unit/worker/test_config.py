@@ -61,6 +61,15 @@ def test_lists_in_variables_have_commas() -> None:
             "group_instance_id: pod/1",
             "group_instance_id: found 'pod/1'; expected a Kafka name: 1 to 249 of the characters A-Z a-z 0-9 . _ -",
         ),
+        (
+            "schema_registry_url: registry:8081",
+            "schema_registry_url: found 'registry:8081'; expected an address that begins with https:// or http://",
+        ),
+        (
+            "schema_registry_url: https://me:hush@registry",
+            "schema_registry_url: found a secret; expected an address without a user and a password in it",
+        ),
+        ("tracing: jaeger", "tracing: found 'jaeger'; expected one of 'none' or 'otlp'"),
         ("log_format: xml", "log_format: found 'xml'; expected one of 'text' or 'json'"),
         ("sources: []", "sources: found []; expected at least one topic to read touchpoints from"),
         ("sources: [a, a]", "sources: found ['a', 'a']; expected each topic once"),
@@ -158,6 +167,42 @@ def test_credentials_without_their_protocol_are_refused() -> None:
         "settings: security_protocol: found nothing; "
         "expected SASL_SSL or SASL_PLAINTEXT, since a SASL user or password is given"
     )
+
+
+REGISTRY = "https://registry.example:8081"
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (
+            {"username": "u"},
+            "url: found nothing; expected the address of the schema registry, since more is said of it",
+        ),
+        ({"url": REGISTRY, "password": "p"}, "username: found nothing; expected the user of the schema registry's"),
+        ({"url": REGISTRY, "username": "u"}, "password_file: found nothing; expected a file with the password of"),
+        (
+            {"url": "http://registry:8081", "username": "u", "password": "p"},
+            "URL: found 'http://registry:8081'; expected an address that begins with https://, or with http:// on this",
+        ),
+        (
+            {"url": REGISTRY, "username": "u", "password_file": "no-file"},
+            "PASSWORD_FILE: found 'no-file'; expected a file",
+        ),
+        ({"url": REGISTRY, "cafile": "no-file"}, "CAFILE: found 'no-file'; expected a file"),
+    ],
+)
+def test_what_is_said_of_a_schema_registry_has_to_fit_together(given: dict[str, str], complaint: str) -> None:
+    found = mistakes(environ={f"JOURNEY_SCHEMA_REGISTRY_{name.upper()}": value for name, value in given.items()})
+
+    assert 1 == len(found)
+    assert complaint in found[0].replace("settings: schema_registry_", "").replace("JOURNEY_SCHEMA_REGISTRY_", "")
+
+
+def test_a_schema_registry_without_a_password_may_be_asked_in_the_clear() -> None:
+    settings = load_settings(environ={"JOURNEY_SCHEMA_REGISTRY_URL": "http://registry:8081/"})
+
+    assert "http://registry:8081" == settings.schema_registry_url
 
 
 def test_a_source_cannot_be_a_topic_that_the_worker_writes() -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import IdentityChanged, StageChanged
+from journey_stream.events.framing import frame_of
 from journey_stream.events.log import Deliver, Passed, Source, decode, encode_message
 from journey_stream.events.reasons import Reason
 from journey_stream.worker.batch import Batch, Caused, CausedIdentity, Forwarded, Processor
@@ -17,9 +18,9 @@ from journey_stream.worker.dead_letters import DeadLetter
 from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import Message, Outbox, dead_letter_message, message_bytes
-from tests.integration.journeys import model
+from tests.integration.journeys import DAY_MS, SILENCE_MS, model
 from tests.support.risks import nervous_scorer
-from tests.unit.worker.records import T0, logged, touchpoint
+from tests.unit.worker.records import MINUTE_MS, T0, logged, touchpoint
 
 SETTINGS = Settings(partitions=4, record_bytes_max=20_000, dead_letter_bytes_max=30_000)
 CHANGE = StageChanged(
@@ -178,6 +179,63 @@ def test_a_stage_change_that_is_too_large_loses_evidence_and_tells_it_in_a_dead_
     assert 0 < len(json.loads(published.value or b"")["because"]["evidence"]) < 5_000
     refused = messages["journey.dead-letters"][0]
     assert (b"output_too_large", value) == (dict(refused.headers)["dead_letter_reason"], refused.value)
+
+
+def framing_outbox() -> Outbox:
+    topics = (SETTINGS.topics.stage_changes, SETTINGS.topics.churn_risk, SETTINGS.topics.profiles)
+    return Outbox(SETTINGS, 3, {topic: frame_of(number) for number, topic in enumerate(topics, 500)})
+
+
+def test_only_values_of_topics_with_a_schema_are_framed() -> None:
+    late = logged(touchpoint("e2", T0 - 31 * DAY_MS), 10)
+    records = [logged(touchpoint(type="buy"), 8), logged(touchpoint("e3", type="add_to_cart"), 9), late]
+    processor = Processor(Partition(model(), None, nervous_scorer()), "journey.log", 3)
+    applied = processor.process(records)
+
+    plain, framed = messages_of(Outbox(SETTINGS, 3), applied, 3), messages_of(framing_outbox(), applied, 3)
+
+    topics = ("journey.stage-changes", "journey.churn-risk", "journey.profiles")
+    frames = {topic: frame_of(number) for number, topic in enumerate(topics, 500)}
+    assert {*frames, "journey.dead-letters", "journey.state"} == plain.keys() == framed.keys()
+    for topic, messages in plain.items():
+        frame = frames.get(topic, b"")
+        assert [one._replace(value=frame + (one.value or b"")) for one in messages] == framed[topic]
+
+
+def test_a_null_value_has_no_frame() -> None:
+    messages = messages_of(framing_outbox(), batch(views={"c1": None}), 3)
+
+    assert [Message(b"c1", None)] == messages["journey.profiles"]
+
+
+def test_a_frame_is_counted_where_a_message_fits_just_so() -> None:
+    change = CHANGE._replace(evidence=("e" * 15_000, "x" * 4_000))
+    caused = Caused(change, logged(touchpoint(), 8))
+    whole = messages_of(Outbox(SETTINGS, 3), batch(changes=[caused]), 3)["journey.stage-changes"][0]
+    exact = SETTINGS.model_copy(update={"record_bytes_max": message_bytes(whole)})
+
+    plain, framed = batch(changes=[caused]), batch(changes=[caused])
+    [unchanged] = messages_of(Outbox(exact, 3), plain, 3)["journey.stage-changes"]
+    [cut] = messages_of(Outbox(exact, 3, {"journey.stage-changes": frame_of(1)}), framed, 3)["journey.stage-changes"]
+
+    assert (whole, []) == (unchanged, plain.dead_letters)
+    assert message_bytes(cut) <= exact.record_bytes_max
+    assert [Reason.OUTPUT_TOO_LARGE] == [letter.reason for letter in framed.dead_letters]
+
+
+def test_what_time_does_to_others_does_not_carry_the_trace_of_the_touchpoint_that_brought_the_time() -> None:
+    processor = Processor(Partition(model()), "journey.log", 3)
+    first = logged(touchpoint(type="add_to_cart"), 8)
+    later = T0 + SILENCE_MS + MINUTE_MS
+    second = logged(touchpoint("e2", later, customer_id="c2"), 9, later, headers=(("traceparent", b"00-1"),))
+
+    messages = messages_of(Outbox(SETTINGS, 3), processor.process([first, second]), 3)
+
+    found = [
+        (message.key, json.loads(message.value or b"")["cause"], dict(message.headers).get("traceparent"))
+        for message in messages["journey.stage-changes"]
+    ]
+    assert [(b"c1", "touchpoint", None), (b"c2", "touchpoint", b"00-1"), (b"c1", "timer", None)] == found
 
 
 def test_a_dead_letter_carries_the_original_and_where_it_came_from() -> None:

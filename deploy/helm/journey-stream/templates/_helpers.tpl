@@ -79,7 +79,7 @@ securityContext: {{- include "journey.containerSecurity" . | nindent 2 }}
 # KEDA takes it from here.
 - {name: JOURNEY_SASL_USERNAME, value: {{ . | quote }}}
 {{- end }}
-{{- range $variable, $secret := dict "JOURNEY_SASL_PASSWORD" .Values.kafka.passwordSecret "JOURNEY_PSEUDONYM_KEY" .Values.pseudonymKeySecret "JOURNEY_ERASURE_KEY" .Values.erasureKeySecret }}
+{{- range $variable, $secret := dict "JOURNEY_SASL_PASSWORD" .Values.kafka.passwordSecret "JOURNEY_PSEUDONYM_KEY" .Values.pseudonymKeySecret "JOURNEY_ERASURE_KEY" .Values.erasureKeySecret "JOURNEY_SCHEMA_REGISTRY_PASSWORD" .Values.schemaRegistryPasswordSecret }}
 {{- if $secret.name }}
 - name: {{ $variable }}
   valueFrom: {secretKeyRef: {name: {{ $secret.name | quote }}, key: {{ $secret.key | quote }}}}
