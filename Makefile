@@ -63,7 +63,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 
 lock: setup ## Resolve the dependencies anew (needs uv)
 	$(LOCK) --all-extras --upgrade -o requirements.lock pyproject.toml
-	$(LOCK) --extra serve --extra parquet --extra postgres -c requirements.lock -o deploy/image/run.lock pyproject.toml
+	$(LOCK) --extra serve --extra parquet --extra postgres --extra otel -c requirements.lock -o deploy/image/run.lock pyproject.toml
 	printf 'hatchling\nmypy\nsetuptools\n' | $(LOCK) -c requirements.lock -o deploy/image/build.lock -
 
 # Both tools run in environments of their own, so that they are no dependencies of ours.

@@ -117,7 +117,7 @@ def test_what_runs_has_all_that_workers_and_the_map_import_and_nothing_for_devel
 
     locked = set(pins(LOCKS / "run.lock"))
 
-    parts = [*extras["serve"], *extras["parquet"], *extras["postgres"]]
+    parts = [*extras["serve"], *extras["parquet"], *extras["postgres"], *extras["otel"]]
     wanted = {Requirement(one).name.lower() for one in [*project["dependencies"], *parts]}
     developers = {Requirement(one).name.lower() for one in [*extras["dev"], *extras["bench"], *extras["demo"]]}
     assert set() == wanted - locked

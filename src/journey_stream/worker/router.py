@@ -5,11 +5,14 @@ committed only for what the log has acknowledged, and nothing has to be locked a
 links that it brings go to several partitions; its offset counts once all of them are acknowledged.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalOperation, IllegalStateError, KafkaError
@@ -39,6 +42,9 @@ from journey_stream.worker.packed import PACKED, Packed
 from journey_stream.worker.progress import Progress
 from journey_stream.worker.routing import Routed, Routing
 
+if TYPE_CHECKING:
+    from journey_stream.worker.spans import Spans, TracedRouting
+
 POLL_MS = 200
 SLICE_RECORDS = 4_000
 STRIDE_RECORDS = 400
@@ -60,7 +66,8 @@ _log = logging.getLogger(__name__)
 class Router(ConsumerRebalanceListener):  # type: ignore[misc]
     """Routes the source partitions that the group gives to this worker until `stop`."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, policy: Policy) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, policy: Policy, spans: Spans | None = None) -> None:
+        self._spans = spans
         self._settings = settings
         self._policy = policy
         self._metrics = metrics
@@ -160,7 +167,8 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             # Who is erased has to be known before the first record of a source, or a replay brings them back.
             await feed.open()
             following = asyncio.create_task(feed.follow())
-            routing = Routing(self._settings, letter_partitions, self._policy, feed.erasures)
+            untraced = Routing(self._settings, letter_partitions, self._policy, feed.erasures)
+            routing = untraced if self._spans is None else self._spans.of_router(self._settings, untraced)
             consumer.subscribe(list(self._settings.inputs), listener=self)
             await consumer.start()
             self._consumer = consumer
@@ -180,7 +188,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         self,
         consumer: AIOKafkaConsumer,
         producer: AIOKafkaProducer,
-        routing: Routing,
+        routing: Routing | TracedRouting,
         following: asyncio.Task[None],
     ) -> None:
         """Fetch and route while the slice before is being acknowledged."""
@@ -248,7 +256,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
             if (newest := fetched.get(partition)) or at >= end:
                 self._report_lag(partition, end - at + merge.buffered(partition), newest, now_ms)
 
-    async def _route(self, producer: AIOKafkaProducer, routing: Routing) -> "_Slice | None":
+    async def _route(self, producer: AIOKafkaProducer, routing: Routing | TracedRouting) -> _Slice | None:
         """Route what is buffered, up to a slice of it; None if nothing is to be routed.
 
         In strides, between which the event loop sends what is being written and receives what comes next. A rebalance
@@ -271,7 +279,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         self._metrics.batch_records.labels("router").observe(made.records)
         return made
 
-    async def _write(self, producer: AIOKafkaProducer, made: "_Slice") -> None:
+    async def _write(self, producer: AIOKafkaProducer, made: _Slice) -> None:
         await send_batches(producer, [(*where, batches.built()) for where, batches in made.batches.items()])
         if made.generation == self._generation:
             self._progress.acknowledged(made.ends)
@@ -321,7 +329,12 @@ class _Slice:
         self.batches: dict[tuple[str, int], Batches] = {}
 
     def route(
-        self, runs: list[_Run], routing: Routing, producer: AIOKafkaProducer, topics: TopicNames, now_ms: int
+        self,
+        runs: list[_Run],
+        routing: Routing | TracedRouting,
+        producer: AIOKafkaProducer,
+        topics: TopicNames,
+        now_ms: int,
     ) -> None:
         """Route runs of records that follow on those before."""
         routed = self.routed

@@ -1,5 +1,7 @@
 """The composition root of a worker: checks, signals, roles, metrics."""
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import logging
@@ -7,7 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from journey_stream.churn.load import find_scorer
 from journey_stream.engine.partition import Partition
@@ -27,8 +29,12 @@ from journey_stream.worker.pseudonym_key import pseudonyms_of
 from journey_stream.worker.rights import checked_topics
 from journey_stream.worker.rights_check import require_rights
 from journey_stream.worker.router import Router
+from journey_stream.worker.schema_registry import frames_of
 from journey_stream.worker.tasks import Tasks
 from journey_stream.worker.topics import require_topics
+
+if TYPE_CHECKING:
+    from journey_stream.worker.spans import Spans
 
 Role = Literal["all", "router", "tasks"]
 
@@ -48,12 +54,14 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     Raises ModelError, BrokerError or WorkerError with a message for the person on call.
     """
     model, scorer = read_model(settings.model), find_scorer(settings.churn)
-    routes = role in {"all", "router"}
+    routes, decides = role in {"all", "router"}, role in {"all", "tasks"}
+    spans = _spans_of(settings)
     policy = model.policy(pseudonyms_of(settings) if routes else None)
     component = "worker" if role == "all" else role
     await require_rights(settings, component)
     for problem in await require_topics(settings, checked_topics(component, settings)):
         _log.warning("%s", problem)
+    frames = await frames_of(settings) if decides else {}
     erasure_key = erasure_key_of(settings)
     metrics = Metrics()
     metrics.uses(model, scorer)
@@ -62,9 +70,13 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
     gc.freeze()
     parts: list[Router | Tasks] = []
     if routes:
-        parts.append(Router(settings, metrics, policy))
-    if role in {"all", "tasks"}:
-        parts.append(Tasks(settings, metrics, lambda: Partition(model, settings.limits, scorer, erasure_key)))
+        parts.append(Router(settings, metrics, policy, spans))
+    if decides:
+
+        def make_engine() -> Partition:
+            return Partition(model, settings.limits, scorer, erasure_key)
+
+        parts.append(Tasks(settings, metrics, make_engine, frames=frames, spans=spans))
     endpoint: Endpoint | None = None
     if settings.metrics_port:
         health = Health(asyncio.get_running_loop(), parts)
@@ -75,6 +87,21 @@ async def run_worker(settings: Settings, role: Role = "all") -> None:
         if endpoint is not None:
             endpoint.shutdown()
             endpoint.server_close()
+        if spans is not None:
+            await asyncio.to_thread(spans.close)
+
+
+def _spans_of(settings: Settings) -> Spans | None:
+    if settings.tracing == "none":
+        return None
+    try:
+        from journey_stream.worker.spans import otlp_spans  # noqa: PLC0415 - it is there only with the extra
+    except ImportError as error:
+        raise WorkerError(
+            f"tracing: otlp needs OpenTelemetry: {error}. Install it with: pip install 'journey-stream[otel]', or take "
+            "the setting away: a touchpoint's traceparent is passed on without it."
+        ) from error
+    return otlp_spans(settings)
 
 
 def read_model(name: str) -> Model:

@@ -8,13 +8,15 @@ The task has a consumer of its own that is in no group. So it neither stops for 
 in one, and there is nothing to lock: the group only says which tasks a worker should run.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from itertools import chain, islice
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -35,6 +37,9 @@ from journey_stream.worker.outbox import Outbox
 from journey_stream.worker.restore import restore
 from journey_stream.worker.task_report import TaskReport
 from journey_stream.worker.ticking import Ticking, now_ms
+
+if TYPE_CHECKING:
+    from journey_stream.worker.spans import TaskSpans
 
 STRIDE_RECORDS = 200
 """A stride of computing takes two milliseconds or so. A transaction is several requests, one after another: without
@@ -78,7 +83,7 @@ class State(StrEnum):
 class Task:
     """Runs partition `partition` until `stop`.
 
-    `make_engine` makes an empty state machine.
+    `make_engine` makes an empty state machine, `frames` is for its `Outbox`, and `spans` is there if it is traced.
     """
 
     def __init__(
@@ -89,6 +94,8 @@ class Task:
         *,
         make_engine: Callable[[], Partition],
         group: Group,
+        frames: Mapping[str, bytes] | None = None,
+        spans: TaskSpans | None = None,
     ) -> None:
         self.partition = partition
         self.position: int | None = None
@@ -109,7 +116,8 @@ class Task:
         self._fetched_to = 0
         """The offset behind the last fetch, which may be further than behind its last record."""
         self._stopping = asyncio.Event()
-        self._outbox = Outbox(settings, partition)
+        self._outbox = Outbox(settings, partition, frames)
+        self._spans = spans
 
     def stop(self) -> None:
         """Finish and commit the batch at hand, then end `run`."""
@@ -168,6 +176,8 @@ class Task:
             await producer.close()
         finally:
             self.state = State.WAITING
+            if self._spans is not None:
+                self._spans.thrown_away()
             await producer.abandon()
             if consumer is not None:
                 await close_consumer(consumer)
@@ -303,7 +313,7 @@ class Task:
             if not stride:
                 processor.passed(self._fetched_to)
                 break
-            processor.apply(stride)
+            processor.apply(stride if self._spans is None else self._spans.begun(stride))
             count += len(stride)
             self._applied_at = stride[-1].timestamp
             self._computed_seconds += time.perf_counter() - started
@@ -328,6 +338,8 @@ class Task:
             self._report.aborted("fenced" if isinstance(error, Fenced) else "uncertain")
             raise
         self.position = batch.next_offset
+        if self._spans is not None:
+            self._spans.committed(batch)
         self._report.committed(batch, messages, time.perf_counter() - started)
 
     def _is_quiet(self, consumer: AIOKafkaConsumer, processor: Processor) -> bool:

@@ -5,10 +5,13 @@ a note and returns, so heartbeats go on, and tasks that stay are not even interr
 and started elsewhere at the same time; the fence of the new one decides what the old one may still commit.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -22,6 +25,9 @@ from journey_stream.worker.errors import PERMISSION_ERRORS, not_permitted
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.task import State, Task
 
+if TYPE_CHECKING:
+    from journey_stream.worker.spans import Spans
+
 REPORT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 ANSWER_SECONDS_MAX = 10.0
@@ -32,7 +38,17 @@ _log = logging.getLogger(__name__)
 class Tasks(ConsumerRebalanceListener):  # type: ignore[misc]
     """Runs the tasks that the group gives to this worker until `stop`."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, make_engine: Callable[[], Partition]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        make_engine: Callable[[], Partition],
+        *,
+        frames: Mapping[str, bytes] | None = None,
+        spans: Spans | None = None,
+    ) -> None:
+        self._frames = frames
+        self._spans = spans
         self._settings = settings
         self._metrics = metrics
         self._make_engine = make_engine
@@ -143,7 +159,13 @@ class Tasks(ConsumerRebalanceListener):  # type: ignore[misc]
                 elif partition not in self._wanted:
                     task.stop()
             for partition in sorted(self._wanted - self._running.keys()):
-                task = Task(self._settings, partition, self._metrics, make_engine=self._make_engine, group=self)
+                task = Task(
+                    *(self._settings, partition, self._metrics),
+                    make_engine=self._make_engine,
+                    group=self,
+                    frames=self._frames,
+                    spans=None if self._spans is None else self._spans.of_task(self._settings, partition),
+                )
                 self._running[partition] = task, asyncio.create_task(task.run(), name=f"task {partition}")
             if member.done():
                 member.result()
