@@ -134,10 +134,9 @@ def test_the_volume_of_the_map_is_where_its_database_is(secured: list[Object], t
 def test_secrets_are_in_no_config_map(secured: list[Object]) -> None:
     taken = {one["name"] for part in ("router", "tasks") for one in env_from_secrets(secured, part)}
 
-    assert {"JOURNEY_SASL_PASSWORD", "JOURNEY_PSEUDONYM_KEY", "JOURNEY_ERASURE_KEY"} == taken
-    assert not {"sasl_password", "pseudonym_key", "erasure_key", "serve_token"} & set(
-        yaml.safe_load(named_config(secured)["journey.yaml"])
-    )
+    secrets = {"sasl_password", "pseudonym_key", "erasure_key", "schema_registry_password"}
+    assert {f"JOURNEY_{name.upper()}" for name in secrets} == taken
+    assert not (secrets | {"serve_token"}) & set(yaml.safe_load(named_config(secured)["journey.yaml"]))
 
 
 def env_from_secrets(objects: list[Object], part: str) -> list[dict[str, Any]]:
