@@ -9,6 +9,7 @@ No span names a customer: attributes hold topics, positions, counts and reasons,
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -31,6 +32,7 @@ from journey_stream.worker.errors import WorkerError
 from journey_stream.worker.routing import Routed, Routing, SourceRecord
 
 TRACEPARENT: Final = "traceparent"
+CLOSE_SECONDS_MAX: Final = 5.0
 THROWN_AWAY: Final = "not committed: nothing of this is seen by anybody, and the record is decided again"
 
 _propagator: Final = TraceContextTextMapPropagator()
@@ -57,8 +59,11 @@ class Spans:
         self._tracer = provider.get_tracer("journey_stream", __version__)
 
     def close(self) -> None:
-        """Send what waits, which may take half a minute while nobody takes it."""
-        self._provider.shutdown()
+        """Send what waits, for as long as that may take; what is left then is lost."""
+        # By itself it tries for half a minute to reach a collector that is away.
+        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS_MAX)
 
     def of_router(self, settings: Settings, routing: Routing) -> TracedRouting:
         """`routing`, with spans."""

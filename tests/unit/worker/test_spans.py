@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 pytest.importorskip("opentelemetry.sdk", reason="pip install 'journey-stream[otel]' brings it")
 
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
@@ -18,6 +20,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from journey_stream.engine.partition import Partition
 from journey_stream.events.reasons import Reason
 from journey_stream.journey.load import preset
+from journey_stream.worker import spans as module
 from journey_stream.worker.batch import Batch, Processor
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import WorkerError
@@ -271,6 +274,29 @@ def test_the_service_is_the_application_unless_the_usual_variables_name_another(
     named.close()
     assert ["shop", "theirs"] == [one["service.name"] for one in found]
     assert "test" == found[1]["deployment.environment.name"]
+
+
+def test_a_collector_that_does_not_answer_keeps_no_worker_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    class Stuck(InMemorySpanExporter):
+        def export(self, spans: Any) -> Any:
+            answers.wait(30)
+            return super().export(spans)
+
+    monkeypatch.setattr(module, "CLOSE_SECONDS_MAX", 0.1)
+    provider, exporter = TracerProvider(), Stuck()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    spans = Spans(provider)
+    route(spans.of_router(SETTINGS, Routing(SETTINGS, 3, POLICY)), of_customer("e1"))
+
+    began = time.monotonic()
+    spans.close()
+    waited = time.monotonic() - began
+    unsent = exporter.get_finished_spans()
+    answers.set()
+
+    assert ((), True) == (unsent, waited < 10)
 
 
 def test_variables_that_make_no_sense_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
