@@ -97,7 +97,14 @@ def test_keda_logs_in_as_the_pods_that_it_scales(secured: list[Object]) -> None:
 # With a Job that makes topics, and names of every kind.
 WITH_A_JOB = with_values(
     helm.example("small"),
-    config={"application_id": "job", "topic_prefix": "", "sources": "a,b", "erasures_topic": "erased.for-all"},
+    config={
+        "application_id": "job",
+        "topic_prefix": "",
+        "sources": "a,b",
+        "erasures_topic": "erased.for-all",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+    },
     strimzi={"cluster": "shop", "user": {"enabled": True}},
 )
 

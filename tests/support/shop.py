@@ -23,6 +23,9 @@ COMMAND_SECONDS_MAX = 120.0
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 60.0
 
+FROM_THE_REPOSITORY = ("deploy", "journey.example.yaml")
+"""What commands read that stand beside the pages; they write nothing there."""
+
 RUNS_ON = re.compile(r"journey-stream (worker|serve)\b|faust ")
 """What does not end by itself."""
 
@@ -39,9 +42,8 @@ class Shop:
         write_kafka_commands(programs)
         # An answer that says no is a failure.
         (directory / ".curlrc").write_text("fail\n")
-        for entry in ROOT.iterdir():
-            if not entry.name.startswith("."):
-                (directory / entry.name).symlink_to(entry)
+        for name in FROM_THE_REPOSITORY:
+            (directory / name).symlink_to(ROOT / name)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("JOURNEY_")}
         self._environ = inherited | {
             "PATH": os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]),
