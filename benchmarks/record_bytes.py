@@ -1,6 +1,6 @@
 """How many records of how many bytes a touchpoint makes on every topic, without a broker.
 
-    python -m benchmarks.record_bytes [--touchpoints 500000 --customers 100000] [--features stages,full] [--title ...]
+    python -m benchmarks.record_bytes [--touchpoints 100000 --customers 10000] [--features stages,full] [--title ...]
 
 Touchpoints are those of the race. Bytes are of key, value and headers, as they are before compression; Kafka adds about
 ten to each record and sixty to each batch. No clock is read, so every machine prints the same.
@@ -68,8 +68,8 @@ def count(features: Features, events: int, customers: int) -> Tally:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.record_bytes")
-    parser.add_argument("--touchpoints", type=int, default=500_000)
-    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--touchpoints", type=int, default=100_000)
+    parser.add_argument("--customers", type=int, default=10_000)
     parser.add_argument("--features", default="stages,full", help=f"some of {', '.join(BY_NAME)}, with commas")
     parser.add_argument("--title")
     options = parser.parse_args()
