@@ -10,6 +10,17 @@ settings.register_profile("journey-stream", deadline=None)
 settings.load_profile("journey-stream")
 
 
+_SYSTEM = tuple(Path(__file__).parent / name for name in ("integration", "e2e"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, one of them has all that starts brokers, services and browsers."""
+    for item in items:
+        if any(directory in item.path.parents for directory in _SYSTEM):
+            item.add_marker(pytest.mark.xdist_group("system"))
+
+
 def pytest_configure() -> None:
     """Refuse to test modules that were compiled from older sources (`make compile`)."""
     root = Path(__file__).parents[1] / "src"

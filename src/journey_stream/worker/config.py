@@ -89,7 +89,7 @@ class Settings(BaseModel):
     erasure_key: Annotated[SecretStr, Field(min_length=1)] | None = None
     erasures_topic: Annotated[str, BeforeValidator(topic_name)] | None = None
 
-    batch_records_max: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
+    batch_records_max: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     record_bytes_max: Annotated[int, Field(ge=10_000, le=100_000_000)] = 1_048_576
     dead_letter_bytes_max: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 16_777_216
     session_timeout_ms: Annotated[Duration, Field(ge=1_000, le=30 * MINUTE_MS)] = Field(

@@ -42,6 +42,15 @@ POLL_MS = 200
 SLICE_RECORDS = 4_000
 STRIDE_RECORDS = 400
 COMMIT_SECONDS = 0.5
+
+REST_SECONDS = 0.01
+"""Where few records come, they are fetched only so often: a fetch costs the same for few as for many, here and at the
+broker, and so does a write."""
+
+FETCH_WAIT_MS_MAX = 50
+"""How long the broker keeps a fetch that finds nothing. aiokafka sends one at a time to each broker, so while one waits
+for partitions that are quiet, nobody fetches what the others hold: with the usual 500 ms a backlog stands still."""
+
 WAIT_FOR_A_PARTITION_SECONDS = 1.0
 
 STOP_SECONDS_MAX = 15.0
@@ -139,7 +148,12 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _live(self) -> None:
         producer = idempotent_producer(self._settings)
-        consumer = group_consumer(self._settings, self._settings.router_group, value_deserializer=PACKED)
+        consumer = group_consumer(
+            self._settings,
+            self._settings.router_group,
+            value_deserializer=PACKED,
+            fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+        )
         feed = ErasureFeed(self._settings, erasure_key_of(self._settings))
         following: asyncio.Task[None] | None = None
         try:
@@ -174,19 +188,22 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         """Fetch and route while the slice before is being acknowledged."""
         writing: asyncio.Task[None] | None = None
+        slice_: _Slice | None = None
         try:
             while not self._stopping.is_set():
                 if following.done():
                     following.result()
-                await self._fetch(consumer)
-                while not self._stopping.is_set() and (slice_ := await self._route(producer, routing)):
-                    if writing is not None:
-                        await writing
-                    writing = asyncio.create_task(self._write(producer, slice_))
-                    await asyncio.sleep(0)
-                if writing is not None and writing.done():
-                    writing.result()
+                # While there is work, what has come meanwhile is taken over after each slice: aiokafka asks for more
+                # only then.
+                await self._fetch(consumer, POLL_MS if slice_ is None else 0)
+                slice_ = await self._route(producer, routing)
+                if writing is not None and (slice_ is not None or writing.done()):
+                    await writing
                     writing = None
+                if slice_ is not None:
+                    writing = asyncio.create_task(self._write(producer, slice_))
+                    if slice_.records < STRIDE_RECORDS:
+                        await asyncio.sleep(REST_SECONDS)
                 if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
                     await self._commit(consumer)
             if writing is not None:
@@ -208,11 +225,11 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                     *(partition.topic, partition.partition, committed, beginning - 1),
                 )
 
-    async def _fetch(self, consumer: AIOKafkaConsumer) -> None:
+    async def _fetch(self, consumer: AIOKafkaConsumer, poll_ms: int) -> None:
         if self._new_assignment:
             self._new_assignment = False
             await self._report_lost(consumer)
-        fetched = await consumer.getmany(timeout_ms=POLL_MS)
+        fetched = await consumer.getmany(timeout_ms=poll_ms)
         now, now_ms = time.monotonic(), time.time_ns() // 1_000_000
         merge = self._merge
         for partition, records in fetched.items():
@@ -231,7 +248,8 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 consumer.pause(partition)
             elif partition in paused and not merge.is_full(partition):
                 consumer.resume(partition)
-            self._report_lag(partition, end - at + merge.buffered(partition), fetched.get(partition), now_ms)
+            if (newest := fetched.get(partition)) or at >= end:
+                self._report_lag(partition, end - at + merge.buffered(partition), newest, now_ms)
 
     async def _route(self, producer: AIOKafkaProducer, routing: Routing) -> "_Slice | None":
         """Route what is buffered, up to a slice of it; None if nothing is to be routed.

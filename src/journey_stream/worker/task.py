@@ -23,11 +23,12 @@ from aiokafka.record.default_records import DefaultRecord
 from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.worker.batch import Batch, Processor
 from journey_stream.worker.clients import close_consumer, partition_consumer
+from journey_stream.worker.commits import Commits
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Hanging, Uncertain, WorkerError, not_permitted
 from journey_stream.worker.fencing import TaskProducer
 from journey_stream.worker.health import SILENCE_SECONDS_MAX
-from journey_stream.worker.lives import Pauses, live_until, settle
+from journey_stream.worker.lives import Pauses, live_until
 from journey_stream.worker.logs import speak_as
 from journey_stream.worker.metrics import Metrics
 from journey_stream.worker.outbox import Outbox
@@ -38,6 +39,10 @@ from journey_stream.worker.ticking import Ticking, now_ms
 STRIDE_RECORDS = 200
 """A stride of computing takes two milliseconds or so. A transaction is several requests, one after another: without
 such pauses each would wait until some other task has computed its whole batch."""
+
+REST_SECONDS = 0.01
+"""Where few records come while a batch may grow, they are fetched only so often: a fetch costs the same for few as for
+many, here and at the broker."""
 
 STOP_SECONDS_MAX = 20.0
 """How long the last commit may take after `stop`; what it leaves undone the next owner does."""
@@ -96,8 +101,11 @@ class Task:
         self._log_tp = TopicPartition(settings.topics.log, partition)
         self._changelog_tp = TopicPartition(settings.topics.state, partition)
         self._applied_at = 0
+        self._computed_seconds = 0.0
         self._heard_at_ms = 0
         """When the broker last answered a fetch of this life."""
+        self._fetched: Iterator[DefaultRecord] = iter(())
+        """What is left of the last fetch, to be unpacked one by one."""
         self._fetched_to = 0
         """The offset behind the last fetch, which may be further than behind its last record."""
         self._stopping = asyncio.Event()
@@ -232,37 +240,38 @@ class Task:
         return consumer
 
     async def _work(self, consumer: AIOKafkaConsumer, producer: TaskProducer, processor: Processor) -> None:
-        """Compute one batch while the one before it commits; a failure of either is the end of both."""
-        committing: asyncio.Task[None] | None = None
+        """Gather the next batch while the one before it commits; a failure of either is the end of both."""
+        commits = Commits()
         stored = self._fetched_to = processor.next_offset
+        self._fetched, self._computed_seconds = iter(()), 0.0
         ticking = Ticking(self._settings.ticks)
-        fetched: Iterator[DefaultRecord] = iter(())
+        count, count_max = 0, self._settings.batch_records_max
         try:
             while not self._stopping.is_set():
-                batch = await self._compute(processor, fetched)
-                if batch is None:
-                    fetched = await self._poll(consumer, processor, ticking)
-                    batch = await self._compute(processor, fetched)
-                applied_at = self._applied_at if batch else None
-                if batch is None and processor.next_offset > stored:
-                    # Nothing but ends of transactions has come. Left alone, the position would stay behind them for as
-                    # long as the log is quiet: lag tools would never come to 0, and retention might overtake it.
-                    batch = processor.finish()
-                if committing is not None:
-                    await committing
-                    committing = None
-                if batch is not None:
-                    stored = batch.next_offset
-                    committing = asyncio.create_task(self._commit(producer, batch))
+                poll_ms = 0 if count or commits.under_way else ticking.poll_ms(processor)
+                applied = await self._gather(consumer, processor, poll_ms, count_max - count)
+                count += applied
+                if count < count_max and commits.may_grow(count, (now_ms() - self._applied_at) / 1000):
+                    if applied < STRIDE_RECORDS:
+                        await asyncio.sleep(REST_SECONDS)
+                    continue
+                await commits.end()
+                applied_at = self._applied_at if count else None
+                # Where nothing but ends of transactions has come, and the position is left alone, it stays behind them
+                # for as long as the log is quiet: lag tools never come to 0, and retention may overtake it.
+                if count or processor.next_offset > stored:
+                    batch = self._finish(processor, count)
+                    count, stored = 0, batch.next_offset
+                    commits.begin(self._commit(producer, batch))
                 elif self._is_quiet(consumer, processor) and ticking.due(processor):
                     await self._send_tick(ticking)
                 behind = max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
                 self._report.progress(processor.engine, behind, applied_at)
-            if committing is not None:
-                await committing
+            await commits.end()
+            if count:
+                await self._commit(producer, self._finish(processor, count))
         finally:
-            if committing is not None:
-                await settle(committing)
+            await commits.settle()
 
     async def _send_tick(self, ticking: Ticking) -> None:
         try:
@@ -271,37 +280,43 @@ class Task:
             _log.warning("task %d: no tick could be written, time stands still: %s", self.partition, error)
             ticking.sent(-1)
 
-    async def _poll(
-        self, consumer: AIOKafkaConsumer, processor: Processor, ticking: Ticking
-    ) -> Iterator[DefaultRecord]:
-        """The records of the next fetch, to be unpacked one by one."""
-        found = await consumer.getmany(self._log_tp, timeout_ms=ticking.poll_ms(processor))
-        self._fetched_to = await consumer.position(self._log_tp)
-        self._heard_at_ms = consumer.last_poll_timestamp(self._log_tp) or 0
-        return chain.from_iterable(found.get(self._log_tp, ()))
+    async def _gather(self, consumer: AIOKafkaConsumer, processor: Processor, poll_ms: int, count_max: int) -> int:
+        """Apply what has been fetched, or else what the next fetch brings; return how many records there were."""
+        applied = await self._apply(processor, count_max)
+        if not applied:
+            found = await consumer.getmany(self._log_tp, timeout_ms=poll_ms)
+            self._fetched_to = await consumer.position(self._log_tp)
+            self._heard_at_ms = consumer.last_poll_timestamp(self._log_tp) or 0
+            self._fetched = chain.from_iterable(found.get(self._log_tp, ()))
+            applied = await self._apply(processor, count_max)
+        return applied
 
-    async def _compute(self, processor: Processor, fetched: Iterator[DefaultRecord]) -> Batch | None:
-        """Apply up to a batch of records; None if there are none.
+    async def _apply(self, processor: Processor, count_max: int) -> int:
+        """Apply up to so many of the fetched records, and return how many there were.
 
         In strides, between which the event loop sends and receives for everybody else.
         """
-        seconds, count = 0.0, 0
-        while count < self._settings.batch_records_max:
+        count = 0
+        while count < count_max:
             started = time.perf_counter()
-            stride = list(islice(fetched, min(STRIDE_RECORDS, self._settings.batch_records_max - count)))
+            stride = list(islice(self._fetched, min(STRIDE_RECORDS, count_max - count)))
             if not stride:
                 processor.passed(self._fetched_to)
                 break
             processor.apply(stride)
             count += len(stride)
             self._applied_at = stride[-1].timestamp
-            seconds += time.perf_counter() - started
+            self._computed_seconds += time.perf_counter() - started
             await asyncio.sleep(0)
-        if not count:
-            return None
+        return count
+
+    def _finish(self, processor: Processor, count: int) -> Batch:
+        """The batch of the last `count` records."""
         started = time.perf_counter()
         batch = processor.finish()
-        self._report.computed(count, seconds + time.perf_counter() - started)
+        seconds, self._computed_seconds = self._computed_seconds + time.perf_counter() - started, 0.0
+        if count:
+            self._report.computed(count, seconds)
         return batch
 
     async def _commit(self, producer: TaskProducer, batch: Batch) -> None:

@@ -3,19 +3,19 @@
 from journey_stream.serve.queries.answers import Options
 from journey_stream.serve.queries.reading import Reading
 
-# What nobody has any more stays in the small tables until they are written anew.
-_MET = "contact IN (SELECT contact FROM facts.touches)"
-_TAKEN = "state IN (SELECT state FROM facts.customers)"
-
 
 def options(reading: Reading) -> Options:
     """Every channel, campaign and segment that there is, whatever the filter; by name."""
-
-    def names(query: str) -> list[str]:
-        return sorted(name for (name,) in reading.rows(query))
-
+    # What nobody has any more stays in the small tables until they are written anew.
+    met = reading.rows(
+        "SELECT DISTINCT k.channel, k.campaign FROM facts.contacts k "
+        "WHERE k.contact IN (SELECT contact FROM facts.touches)"
+    )
+    taken = reading.rows(
+        "SELECT DISTINCT s.segment FROM facts.states s WHERE s.state IN (SELECT state FROM facts.customers)"
+    )
     return Options(
-        channels=names(f"SELECT DISTINCT channel FROM facts.contacts WHERE {_MET}"),
-        campaigns=names(f"SELECT DISTINCT campaign FROM facts.contacts WHERE campaign IS NOT NULL AND {_MET}"),
-        segments=names(f"SELECT DISTINCT segment FROM facts.states WHERE segment IS NOT NULL AND {_TAKEN}"),
+        channels=sorted({channel for channel, _ in met}),
+        campaigns=sorted({campaign for _, campaign in met if campaign is not None}),
+        segments=sorted(segment for (segment,) in taken if segment is not None),
     )
