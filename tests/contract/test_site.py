@@ -13,7 +13,7 @@ import pytest
 import typer.main
 
 from journey_stream.cli.main import app
-from tests.support.pages import PAGES, ROOT, blocks, commands, fenced
+from tests.support.pages import PAGES, ROOT, blocks, commands, fenced, prose
 
 COMMANDS = typer.main.get_command(app)
 
@@ -67,15 +67,12 @@ def test_every_command_on_a_page_is_one_that_there_is(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_stand_in_blocks_in_which_they_are_looked_for(page: Path) -> None:
-    command = re.compile(r"(?:\$ )?(?:journey-stream|kafka-\S+\.sh|docker|kubectl|helm|promtool|pip|pytest|make) ")
+    command = r"(?:\$ )?(?:journey-stream|kafka-\S+\.sh|docker|kubectl|helm|promtool|faust|pip|pytest|make) .*"
+    others = "".join(block.text for block in blocks(page) if block.language != "sh")
 
-    astray = [
-        line
-        for block in blocks(page)
-        if block.language != "sh"
-        for line in block.text.splitlines()
-        if command.match(line)
-    ]
+    astray = re.findall(rf"^{command}", others, re.MULTILINE) + re.findall(
+        rf"^ {{4,}}{command}", prose(page), re.MULTILINE
+    )
 
     assert [] == astray, "a block of commands begins with ```sh"
 

@@ -47,7 +47,10 @@ NOT_HERE = {
 FIRST = ROOT / "README.md"
 LAST = [ROOT / "docs" / name for name in ("erasure.md", "attribution.md", "recovering.md")]
 """Erasure takes away the customer of all the others. The last two want README's worker and map to have ended."""
-BY_THEMSELVES = {"docs/index.md": "tests/contract/test_site.py runs its commands, without a broker"}
+BY_THEMSELVES = {
+    "docs/index.md": "tests/contract/test_site.py runs its commands, without a broker",
+    "docs/churn.md": "its commands fit parameters to a year of purchases, for a minute; the long test below",
+}
 
 PATIENT = "journey-stream explain"
 """How commands begin that may have to be given again: a worker takes a moment for what was sent."""
@@ -81,6 +84,15 @@ def test_every_command_on_the_pages_runs(tmp_path: Path, request: pytest.Fixture
             story.follow(page)
 
     assert [] == story.complaints, "\n\n".join(story.complaints)
+
+
+@pytest.mark.soak
+def test_every_command_about_churn_runs(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "churn.md"
+    with Shop(tmp_path, "127.0.0.1:9", {}) as shop:
+        complaints = [f"{command}\n{complaint}" for command in commands(page) if (complaint := shop.run(command))]
+
+    assert [] == complaints, "\n\n".join(complaints)
 
 
 def test_whatever_is_said_not_to_run_is_on_a_page() -> None:

@@ -37,6 +37,11 @@ def blocks(page: Path) -> list[Block]:
     return [Block(one[2], one[3] or "", textwrap.dedent(one[4])) for one in found]
 
 
+def prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return _FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
 def fenced(page: Path, language: str) -> list[str]:
     """The texts of the blocks in a language."""
     return [block.text for block in blocks(page) if block.language == language]
