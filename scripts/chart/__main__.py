@@ -1,7 +1,7 @@
 """Write what the Helm chart takes over from the code: python -m scripts.chart [DIRECTORY], by default the chart's own.
 
-Helm reads no file outside of a chart. So rules and dashboards are copied, and the definitions of topics and the names
-of settings are written as data for its templates.
+Helm reads no file outside of a chart. So rules and dashboards are copied, and the definitions of topics, the rights on
+the brokers and the names of settings are written as data for its templates.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import yaml
 
 from journey_stream.worker.config import Settings
 from journey_stream.worker.config_file import NAMES, PATHS, SECRETS
+from journey_stream.worker.rights import rights_of, strimzi_acls
 from journey_stream.worker.topic_specs import ENVELOPE_BYTES, REPLICAS_USUAL, Role, topic_specs
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,14 @@ DECIDED = {"metrics_host", "metrics_port", "serve_host", "serve_port", "serve_da
 
 # What follows from the settings is left to the templates; the rest is the same whatever they are.
 FOLLOWING = {"max.message.bytes", "retention.ms", "min.insync.replicas"}
+
+# The parts of a release that log in to the brokers, and what they are called where their rights are listed.
+PARTS = {"router": "router", "tasks": "tasks", "serve": "serve", "topics": "topics-create"}
+
+# In place of these names the templates put those of the release.
+NAMES_OF_A_RELEASE = Settings(
+    application_id="APPLICATION", topic_prefix="PREFIX.", sources=("SOURCES",), erasures_topic="ERASURES"
+)
 
 
 def topics() -> dict[str, Any]:
@@ -55,6 +64,14 @@ def topics() -> dict[str, Any]:
     }
 
 
+def rights() -> dict[str, Any]:
+    """What each part may do on the brokers, as data for templates/strimzi.yaml."""
+    return {
+        part: strimzi_acls(rights_of(component, NAMES_OF_A_RELEASE))["authorization"]["acls"]
+        for part, component in PARTS.items()
+    }
+
+
 def schema() -> dict[str, Any]:
     """values.schema.json: a wrong name in `config` is told by Helm, before any pod is made."""
     text = (DIRECTORY / "values.schema.json").read_text(encoding="utf-8")
@@ -75,6 +92,7 @@ def files() -> dict[str, str]:
     return {
         "files/alerts.yaml": (shipped / "prometheus" / "alerts.yaml").read_text(encoding="utf-8"),
         "files/topics.yaml": "# Written by python -m scripts.chart.\n" + yaml.safe_dump(topics(), sort_keys=False),
+        "files/rights.yaml": "# Written by python -m scripts.chart.\n" + yaml.safe_dump(rights(), sort_keys=False),
         "values.schema.json": json.dumps(schema(), indent=2) + "\n",
         **{f"files/dashboards/{file.name}": file.read_text(encoding="utf-8") for file in dashboards},
     }

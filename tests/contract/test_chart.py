@@ -210,10 +210,29 @@ def test_a_change_of_the_settings_makes_the_pods_anew_and_another_job(tmp_path: 
         ({"serve": {"enabled": True}}, "serve.tokenSecret.name: the map shows customers"),
         ({"strimzi": {"user": {"enabled": True}}}, "strimzi.cluster: name the Kafka resource"),
         ({"rooter": {"replicas": 3}}, "rooter"),
+        ({"tasks": {"autoscaling": {"enabled": True, "cooldownSeconds": 3601}}}, "cooldownSeconds"),
+        ({"router": {"autoscaling": {"enabled": False, "cooldownSeconds": 0}}}, "cooldownSeconds"),
+        (
+            {
+                "kafka": {"passwordSecret": {"name": "shared"}},
+                "strimzi": {"cluster": "shop", "user": {"enabled": True}},
+            },
+            "strimzi.user.enabled: each part logs in as a user of its own",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_installed(changes: Values, said: str) -> None:
     assert said in refusal(with_values(helm.example("small"), **changes))
+
+
+def test_the_longest_cooldown_makes_windows_that_kubernetes_takes() -> None:
+    values = with_values(helm.example("small"), tasks={"autoscaling": {"enabled": True, "cooldownSeconds": 3600}})
+
+    (scaled,) = of_kind(render(values), "ScaledObject")
+
+    down = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+    # An hour and half an hour are the most that a HorizontalPodAutoscaler may have.
+    assert (3600, 1800) == (down["stabilizationWindowSeconds"], down["policies"][0]["periodSeconds"])
 
 
 def test_every_setting_can_be_given_but_secrets_and_what_the_chart_decides() -> None:

@@ -7,12 +7,25 @@ from pathlib import Path
 import pytest
 import yaml
 
+from journey_stream.worker.rights import Resource, rights_of
 from journey_stream.worker.topic_specs import topic_specs
 from tests.support import helm
-from tests.support.helm import Object, container, matches, of_kind, render, settings_of, with_a_model, with_values
+from tests.support.helm import (
+    Object,
+    Values,
+    container,
+    matches,
+    of_kind,
+    render,
+    settings_of,
+    with_a_model,
+    with_values,
+)
 from tests.support.prometheus import promtool
 
 ROOT = Path(__file__).parents[2]
+# Strimzi's words.
+KINDS = {Resource.TOPIC: "topic", Resource.GROUP: "group", Resource.TRANSACTIONAL_ID: "transactionalId"}
 
 
 @pytest.fixture(scope="module")
@@ -81,21 +94,94 @@ def test_keda_logs_in_as_the_pods_that_it_scales(secured: list[Object]) -> None:
             assert ["ca"] == [one["parameter"] for one in login["secretTargetRef"]]
 
 
-def test_the_user_may_do_what_a_worker_does_and_no_more(secured: list[Object], tmp_path: Path) -> None:
-    settings = settings_of(secured, tmp_path)
-    (user,) = of_kind(secured, "KafkaUser")
-    rights = {
-        (one["resource"]["type"], one["resource"]["name"], one["resource"]["patternType"]): set(one["operations"])
-        for one in user["spec"]["authorization"]["acls"]
+# With a Job that makes topics, and names of every kind.
+WITH_A_JOB = with_values(
+    helm.example("small"),
+    config={
+        "application_id": "job",
+        "topic_prefix": "",
+        "sources": "a,b",
+        "erasures_topic": "erased.for-all",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+    },
+    strimzi={"cluster": "shop", "user": {"enabled": True}},
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "components"),
+    [
+        pytest.param(with_a_model("secured"), {"router", "tasks", "serve"}, id="with passwords"),
+        pytest.param(with_a_model("mutual-tls"), {"router", "tasks", "serve"}, id="with certificates"),
+        pytest.param(WITH_A_JOB, {"router", "tasks", "topics"}, id="with a job for the topics"),
+    ],
+)
+def test_every_part_has_a_user_with_exactly_the_rights_that_it_needs(
+    values: Values, components: set[str], tmp_path: Path
+) -> None:
+    objects = render(values)
+    settings = settings_of(objects, tmp_path)
+    granted = {one["metadata"]["name"]: granted_to(one) for one in of_kind(objects, "KafkaUser")}
+
+    needed = {
+        f"shop-journey-stream-{part}": sorted(
+            (KINDS[right.resource], right.name, "prefix" if right.is_prefix else "literal", str(right.operation))
+            for right in rights_of({"topics": "topics-create"}.get(part, part), settings)
+        )
+        for part in components
     }
 
-    assert {
-        **{("topic", source, "literal"): {"Read", "Describe", "DescribeConfigs"} for source in settings.sources},
-        ("topic", settings.topic_prefix, "prefix"): {"Read", "Write", "Describe", "DescribeConfigs"},
-        ("topic", settings.topics.erasures, "literal"): {"Read", "Write", "Describe", "DescribeConfigs"},
-        ("group", f"{settings.application_id}-", "prefix"): {"Read"},
-        ("transactionalId", f"{settings.application_id}-", "prefix"): {"Write", "Describe"},
-    } == rights
+    assert needed == granted
+
+
+def granted_to(user: Object) -> list[tuple[str, str, str, str]]:
+    return sorted(
+        (rule["resource"]["type"], rule["resource"]["name"], rule["resource"]["patternType"], operation)
+        for rule in user["spec"]["authorization"]["acls"]
+        for operation in rule["operations"]
+    )
+
+
+def test_every_pod_logs_in_as_its_own_user(secured: list[Object]) -> None:
+    users = {one["metadata"]["name"] for one in of_kind(secured, "KafkaUser")}
+    pods = of_kind(secured, "Deployment", "StatefulSet")
+
+    assert users == {one["metadata"]["name"] for one in pods}
+    for pod in pods:
+        env = {one["name"]: one for one in container(pod)["env"]}
+        assert pod["metadata"]["name"] == env["JOURNEY_SASL_USERNAME"]["value"]
+        secret = {"name": pod["metadata"]["name"], "key": "password"}
+        assert secret == env["JOURNEY_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
+
+
+def test_every_pod_has_its_own_certificate() -> None:
+    objects = render(with_a_model("mutual-tls"))
+    users = {one["metadata"]["name"]: one["spec"]["authentication"] for one in of_kind(objects, "KafkaUser")}
+    pods = of_kind(objects, "Deployment", "StatefulSet")
+
+    assert {one["metadata"]["name"]: {"type": "tls"} for one in pods} == users
+    for pod in pods:
+        assert {pod["metadata"]["name"]} == secrets_mounted(pod) - {"cluster-ca-cert"}
+    (login,) = of_kind(objects, "TriggerAuthentication")
+    assert {login["metadata"]["name"], "cluster-ca-cert"} == {one["name"] for one in login["spec"]["secretTargetRef"]}
+
+
+def test_without_strimzi_every_pod_logs_in_as_the_values_say() -> None:
+    own = with_values(helm.example("own-login"), kafka={"certificateSecret": {"name": "ours"}})
+    pods = of_kind(render(own), "Deployment", "StatefulSet", "Job")
+
+    assert 4 == len(pods)
+    for pod in pods:
+        env = {one["name"]: one for one in container(pod)["env"]}
+        assert "journey" == env["JOURNEY_SASL_USERNAME"]["value"]
+        secret = {"name": "journey-password", "key": "password"}
+        assert secret == env["JOURNEY_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
+        assert {"kafka-ca", "ours"} == secrets_mounted(pod)
+
+
+def secrets_mounted(pod: Object) -> set[str]:
+    return {one["secret"]["secretName"] for one in pod["spec"]["template"]["spec"]["volumes"] if "secret" in one}
 
 
 def test_the_rules_are_those_that_are_tested_for_the_job_of_this_release(secured: list[Object], tmp_path: Path) -> None:

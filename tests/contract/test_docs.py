@@ -9,22 +9,7 @@ import pytest
 from journey_stream.cli.main import app
 from journey_stream.events.admission import Admitted, read_touchpoint
 from journey_stream.events.outputs import IdentityChange, StageChange
-
-ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    page
-    for page in [
-        *ROOT.glob("*.md"),
-        *ROOT.glob("docs/**/*.md"),
-        *ROOT.glob("examples/**/*.md"),
-        *ROOT.glob("benchmarks/*.md"),
-    ]
-    if page.is_file()
-)
-
-
-def fenced(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+from tests.support.pages import PAGES, ROOT, fenced
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -62,3 +47,15 @@ def test_the_readme_names_only_make_targets_that_there_are() -> None:
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
     assert named - known == set()
+
+
+def test_every_figure_on_capacity_is_one_that_its_command_printed() -> None:
+    page = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
+    results = set(re.findall(r"\d[\d,]*(?:\.\d+)?", (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")))
+    rows = re.findall(r"^\| ([A-Z]\d) \| .* \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
+
+    assert len(rows) > 15
+    for name, figure, command in rows:
+        assert set() == set(figure.split(", ")) - {*results, "to be measured"}, name
+        for module in re.findall(r"`benchmarks\.(\w+)", command):
+            assert (ROOT / "benchmarks" / f"{module}.py").is_file(), name

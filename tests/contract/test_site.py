@@ -13,7 +13,7 @@ import pytest
 import typer.main
 
 from journey_stream.cli.main import app
-from tests.contract.test_docs import PAGES, ROOT, fenced
+from tests.support.pages import PAGES, ROOT, blocks, commands, fenced, prose
 
 COMMANDS = typer.main.get_command(app)
 
@@ -44,8 +44,8 @@ def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
 
 def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
     page = ROOT / "docs" / "index.md"
-    (example,) = re.findall(r'^```json title="(.*?)"\n(.*?)^```', page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    (tmp_path / example[0]).write_text(example[1], encoding="utf-8")
+    (example,) = (block for block in blocks(page) if block.title)
+    (tmp_path / example.title).write_text(example.text, encoding="utf-8")
 
     for line in "".join(fenced(page, "sh")).splitlines():
         name, *arguments = shlex.split(line)
@@ -65,10 +65,22 @@ def test_every_command_on_a_page_is_one_that_there_is(page: Path) -> None:
     assert [] == wrong
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_stand_in_blocks_in_which_they_are_looked_for(page: Path) -> None:
+    command = r"(?:\$ )?(?:journey-stream|kafka-\S+\.sh|docker|kubectl|helm|promtool|faust|pip|pytest|make) .*"
+    others = "".join(block.text for block in blocks(page) if block.language != "sh")
+
+    astray = re.findall(rf"^{command}", others, re.MULTILINE) + re.findall(
+        rf"^ {{4,}}{command}", prose(page), re.MULTILINE
+    )
+
+    assert [] == astray, "a block of commands begins with ```sh"
+
+
 def _commands(page: Path) -> list[str]:
-    """What the page has one type, without what a shell does around it."""
-    blocks = "".join(fenced(page, "sh") + fenced(page, "bash") + fenced(page, "console")).replace("\\\n", " ")
-    found = (re.match(r"\s*(?:\$ )?(?:[A-Z_]+=\S+ )*journey-stream (.*)", line) for line in blocks.splitlines())
+    """What the page has one tell journey-stream, without what a shell does around it."""
+    lines = (command.replace("\\\n", " ") for command in commands(page))
+    found = (re.match(r"\s*(?:[A-Z_]+=\S+ )*journey-stream (.*)", line) for line in lines)
     return [re.split(r"\s(?:[|>&#]|2>|\|\|)", one[1])[0].strip() for one in found if one]
 
 

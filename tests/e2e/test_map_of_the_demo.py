@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -73,6 +73,15 @@ class Map:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(30)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Whatever went wrong, no process is left behind."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
     def ask(self, path: str) -> Any:
         with urllib.request.urlopen(self.address + path, timeout=10) as answer:
             return json.load(answer)
@@ -94,11 +103,12 @@ def journey_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Map]:
     with at_a_terminal(temporary, "--seconds", "0") as terminal:
         terminal.read_until("keeps running until Ctrl-C")
         (directory,) = temporary.glob("journey-demo-*")
-        shown = Map(load_settings(directory / "journey.yaml", environ={}), tmp_path_factory.mktemp("map"))
-        shown.start()
-        until(lambda: bool(shown.ask("/api/map")["totals"]["touchpoints"] == 164_539), SECONDS_MAX)
-        yield shown
-        assert shown.stop() == 0
+        settings = load_settings(directory / "journey.yaml", environ={})
+        with Map(settings, tmp_path_factory.mktemp("map")) as shown:
+            shown.start()
+            until(lambda: bool(shown.ask("/api/map")["totals"]["touchpoints"] == 164_539), SECONDS_MAX)
+            yield shown
+            assert shown.stop() == 0
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from journey_stream.engine import partition as engine_partition
 from journey_stream.engine.meta import STATE_FORMAT
@@ -27,7 +28,9 @@ from tests.integration.test_cli import Cli
 from tests.integration.test_worker import touchpoint
 from tests.integration.workers import Worker, change_config, read_config, until, write_config
 from tests.support.kafka import Broker
+from tests.support.pages import ROOT
 
+PAGE = ROOT / "docs" / "recovering.md"
 COUNT = 6_000
 
 Histories = dict[str, list[tuple[str, str | None, str]]]
@@ -96,6 +99,55 @@ async def test_a_worker_refuses_state_of_another_format(
     with pytest.raises(WorkerError, match=rf"(?s){told}.*docs/recovering\.md"):
         async with running(settings, "tasks", to_failure=True):
             pass
+
+
+@pytest.mark.parametrize(
+    ("reads", "told"), [(STATE_FORMAT + 1, "after an update,"), (STATE_FORMAT - 1, "after a downgrade:")]
+)
+async def test_another_release_ends_with_what_the_page_says_and_leaves_all_as_it_was(
+    broker: Broker, prefix: str, tmp_path: Path, reads: int, told: str
+) -> None:
+    config = write_config(tmp_path, broker.bootstrap, prefix, partitions=1, session_timeout="2s")
+    settings = read_config(config)
+    await create_topics(settings)
+    await send(settings, [touchpoint(settings, "e1")])
+    with Worker(config, "before") as worker:
+        await read(settings, settings.topics.profiles, 1)
+        assert 0 == await asyncio.to_thread(worker.terminate), worker.tail()
+    written = await _ends(settings)
+
+    with Worker(config, "other", module=["tests.integration.other_release", str(reads)]) as worker:
+        code = await asyncio.to_thread(worker.wait)
+
+    assert 1 == code, worker.tail()
+    assert _without_numbers(_line_on_the_page(told)) == _without_numbers(worker.tail(1))
+    assert written == await _ends(settings)
+    with Worker(config, "again") as worker:
+        await send(settings, [touchpoint(settings, "e2", "add_to_cart")])
+        await read(settings, settings.topics.profiles, 2)
+        assert 0 == await asyncio.to_thread(worker.terminate), worker.tail()
+
+
+def _line_on_the_page(after: str) -> str:
+    """The line that a worker ends with, as docs/recovering.md shows it after these words."""
+    (found,) = re.findall(rf"{re.escape(after)}.*?```text\n(.*?)\n```", PAGE.read_text(), re.DOTALL)
+    return str(found)
+
+
+def _without_numbers(line: str) -> str:
+    """A line without the name of the topic and the formats."""
+    return re.sub(r"format \d+", "format N", re.sub(r"^\S+state\[\d+\]", "STATE", line))
+
+
+async def _ends(settings: Settings) -> dict[str, int]:
+    """How many records, committed or not, each of our topics and the position have."""
+    async with AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers[0], group_id=settings.tasks_group, enable_auto_commit=False
+    ) as consumer:
+        places = [TopicPartition(topic, 0) for topic in settings.topics]
+        ends = await consumer.end_offsets(places)
+        committed = await consumer.committed(TopicPartition(settings.topics.log, 0))
+    return {place.topic: end for place, end in ends.items()} | {"position": committed or 0}
 
 
 async def _until_told(settings: Settings, expected: Histories, worker: Worker, seconds_max: float = 60.0) -> None:

@@ -1,4 +1,4 @@
-"""The rights that the Helm chart asks Strimzi for are enough for a worker and the map; the broker gives no others."""
+"""The rights that the Helm chart asks Strimzi for are enough for each part; the broker gives no others."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ from tests.integration.workers import Worker, change_config, read_config, write_
 from tests.support import helm
 from tests.support.kafka import KafkaBroker, free_port
 
-USER = "chart"
+PARTS = ("router", "tasks", "serve")
 # Kafka's own numbers, by the words of Strimzi.
-TYPES = {"topic": 2, "group": 3, "cluster": 4, "transactionalId": 5}
+TYPES = {"topic": 2, "group": 3, "transactionalId": 5}
 PATTERNS = {"literal": 3, "prefix": 4}
-OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
+OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8, "DescribeConfigs": 10}
 ALLOW = 3
 
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[tuple[KafkaBroker, str]]:
-    """A broker, and the address of its listener for the user. On the plain listener anybody may do anything."""
+    """A broker, and the address of its listener for users. On the plain listener anybody may do anything."""
     broker = KafkaBroker(tmp_path / "guarded")
     port = free_port()
+    users = " ".join(f'user_{part}="secret"' for part in PARTS)
     broker.properties |= {
         "listeners": f"{broker.properties['listeners']},GUARDED://127.0.0.1:{port}",
         "advertised.listeners": f"{broker.properties['advertised.listeners']},GUARDED://127.0.0.1:{port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT",
         "sasl.enabled.mechanisms": "PLAIN",
         "listener.name.guarded.plain.sasl.jaas.config": (
-            f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="secret";'
+            f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
         ),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
@@ -48,23 +49,30 @@ def guarded(tmp_path: Path) -> Iterator[tuple[KafkaBroker, str]]:
         yield broker, f"127.0.0.1:{port}"
 
 
-def rights(config: dict[str, Any]) -> list[tuple[int, str, int, int]]:
-    """What the chart asks for with these settings: type, name, pattern, operation."""
+def rights(config: dict[str, Any]) -> list[tuple[int, str, int, str, int]]:
+    """What the chart asks for with these settings: type, name, pattern, user, operation."""
     values = helm.with_values(
         helm.example("small"),
         config={name: config[name] for name in ("application_id", "topic_prefix", "sources")},
         createTopics=False,
+        serve={"enabled": True, "open": True},
         strimzi={"cluster": "kafka", "user": {"enabled": True}},
     )
-    (user,) = helm.of_kind(helm.render(values), "KafkaUser")
     return [
-        (TYPES[rule["resource"]["type"]], rule["resource"]["name"], PATTERNS[rule["resource"]["patternType"]], number)
+        (
+            TYPES[rule["resource"]["type"]],
+            rule["resource"]["name"],
+            PATTERNS[rule["resource"]["patternType"]],
+            user["metadata"]["labels"]["app.kubernetes.io/component"],
+            OPERATIONS[operation],
+        )
+        for user in helm.of_kind(helm.render(values), "KafkaUser")
         for rule in user["spec"]["authorization"]["acls"]
-        for number in (OPERATIONS[operation] for operation in rule["operations"])
+        for operation in rule["operations"]
     ]
 
 
-async def test_a_worker_and_the_map_do_their_work_with_the_rights_of_the_chart(
+async def test_routers_tasks_and_the_map_do_their_work_with_the_rights_of_the_chart(
     guarded: tuple[KafkaBroker, str], prefix: str, tmp_path: Path
 ) -> None:
     broker, address = guarded
@@ -76,19 +84,31 @@ async def test_a_worker_and_the_map_do_their_work_with_the_rights_of_the_chart(
     await create_topics(open_settings)
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
-    for kind, name, pattern, operation in rights(json.loads(config.read_text())):
-        request = CreateAclsRequest(kind, name, pattern, f"User:{USER}", "*", operation, ALLOW)
+    for kind, name, pattern, user, operation in rights(json.loads(config.read_text())):
+        request = CreateAclsRequest(kind, name, pattern, f"User:{user}", "*", operation, ALLOW)
         answer = await admin._send_request(request)
         assert [0] == [code for code, _ in answer.creation_responses]
     await admin.close()
-    login = {"security_protocol": "SASL_PLAINTEXT", "sasl_username": USER, "sasl_password": "secret"}
+    login = {"security_protocol": "SASL_PLAINTEXT", "sasl_password": "secret"}
     change_config(config, bootstrap_servers=address, serve_database=str(tmp_path / "map.duckdb"), **login)
+    router, tasks, journey_map = (as_user(config, part) for part in PARTS)
 
-    with Worker(config, "worker") as worker, Service(config, "map") as journey_map:
+    with (
+        Worker(router, "router", "router") as first,
+        Worker(tasks, "tasks", "tasks") as second,
+        Service(journey_map, "map") as third,
+    ):
         await send(open_settings, [touchpoint(open_settings, "e1", "add_to_cart")])
         (change,) = await read(open_settings, open_settings.topics.stage_changes, 1)
 
         assert "decision" == json.loads(change.value)["to_stage"]
-        assert 0 == worker.terminate(), worker.tail()
-        assert 0 == journey_map.terminate(), journey_map.tail()
-    assert "uthoriz" not in worker.tail(1_000) + journey_map.tail(1_000)
+        for one in (third, second, first):
+            assert 0 == one.terminate(), one.tail()
+            assert "uthoriz" not in one.tail(1_000)
+
+
+def as_user(config: Path, part: str) -> Path:
+    """The same settings of a part's own user."""
+    path = config.with_name(f"{part}.yaml")
+    path.write_text(json.dumps(json.loads(config.read_text()) | {"sasl_username": part}))
+    return path

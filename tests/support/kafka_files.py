@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 POM = Path(__file__).parent / "kafka-broker" / "pom.xml"
+TOOLS_POM = Path(__file__).parent / "kafka-tools" / "pom.xml"
 LOG4J = POM.with_name("log4j2.properties")
 JAVA_MIN = 17  # what the Kafka 4 broker is compiled for
 
@@ -57,23 +58,32 @@ def class_path() -> str:
 
     Raises NoKafka when Maven is missing or cannot reach its repository.
     """
-    jars = cache_dir() / kafka_version()
+    return str(_copied(POM, cache_dir() / kafka_version()) / "*")
+
+
+def tools_class_path() -> str:
+    """The class path of Kafka's own commands, such as kafka-topics.sh. Raises NoKafka."""
+    return f"{class_path()}:{_copied(TOOLS_POM, cache_dir() / f'{kafka_version()}-tools') / '*'}"
+
+
+def _copied(pom: Path, jars: Path) -> Path:
+    """The directory with what the pom names."""
     done = jars / ".complete"
-    fingerprint = hashlib.sha256(POM.read_bytes()).hexdigest()
+    fingerprint = hashlib.sha256(pom.read_bytes()).hexdigest()
     cache_dir().mkdir(parents=True, exist_ok=True)
     with _lock(cache_dir() / ".lock"):
         if not done.exists() or done.read_text() != fingerprint:
             shutil.rmtree(jars, ignore_errors=True)
-            _copy_with_maven(jars)
+            _copy_with_maven(pom, jars)
             done.write_text(fingerprint)
-    return str(jars / "*")
+    return jars
 
 
-def _copy_with_maven(target: Path) -> None:
+def _copy_with_maven(pom: Path, target: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise NoKafka("Java is here but Maven (`mvn`) is not: install it, or set JOURNEY_TEST_BOOTSTRAP=host:port")
-    command = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
+    command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-Dkafka.version={kafka_version()}"]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={target.resolve()}"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:

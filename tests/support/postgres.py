@@ -24,10 +24,12 @@ ORDER = ("--locale", "C.UTF-8", "--locale-provider", "icu", "--icu-locale", "en-
 
 
 class Postgres:
-    """`database` makes an empty one and returns its address."""
+    """`database` makes an empty one and returns its address; `user` needs no password."""
+
+    user = USER
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self._numbers = count(1)
 
     def database(self) -> str:
@@ -37,7 +39,7 @@ class Postgres:
         return self._url(name)
 
     def _url(self, name: str) -> str:
-        return f"postgresql://{USER}@127.0.0.1:{self._port}/{name}"
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
 
 
 def programs() -> Path | None:

@@ -1,6 +1,6 @@
 """A Faust app for subscribers: typed topics for every output, and an example agent that reacts to stage changes.
 
-    faust -A journey_stream.subscribe.app worker --loglevel info
+    faust -A journey_stream.subscribe.app worker --loglevel info --without-web
 
 Delivery guarantee, in plain words: the service writes each message exactly once, and this app reads committed messages
 only, so it sees each once while it runs. Faust commits its position every few seconds, though: after a crash, and when

@@ -35,7 +35,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.model }}{{ $_ := set $decided "model" "model.yaml" }}{{ end }}
 {{- if .Values.churn }}{{ $_ := set $decided "churn" "churn.yaml" }}{{ end }}
 {{- if .Values.kafka.caSecret.name }}{{ $_ := set $decided "ssl_cafile" "/etc/kafka/ca/ca.crt" }}{{ end }}
-{{- if .Values.kafka.certificateSecret.name }}{{ $_ := set $decided "ssl_certfile" "/etc/kafka/user/user.crt" }}{{ $_ := set $decided "ssl_keyfile" "/etc/kafka/user/user.key" }}{{ end }}
+{{- $login := include "journey.login" (dict "root" . "part" "router") | fromJson }}
+{{- if $login.certificate.name }}{{ $_ := set $decided "ssl_certfile" "/etc/kafka/user/user.crt" }}{{ $_ := set $decided "ssl_keyfile" "/etc/kafka/user/user.key" }}{{ end }}
 {{- mergeOverwrite (dict "log_format" "json") (deepCopy .Values.config) $decided | toYaml }}
 {{- end }}
 
@@ -72,14 +73,34 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext: {{- include "journey.containerSecurity" . | nindent 2 }}
 {{- end }}
 
-{{/* Variables of every container; secrets never get into the ConfigMap. */}}
+{{/* How a part logs in to the brokers, as JSON: as its own user where Strimzi makes one, else as the values say.
+dict "root" $ "part" "router" */}}
+{{- define "journey.login" -}}
+{{- $values := .root.Values }}
+{{- $user := printf "%s-%s" (include "journey.fullname" .root) .part }}
+{{- $login := dict "username" ($values.config.sasl_username | default "") "password" $values.kafka.passwordSecret "certificate" $values.kafka.certificateSecret }}
+{{- if $values.strimzi.user.enabled }}
+{{- if or $login.username $login.password.name $login.certificate.name }}
+{{- fail "strimzi.user.enabled: each part logs in as a user of its own; leave config.sasl_username, kafka.passwordSecret.name and kafka.certificateSecret.name empty" }}
+{{- end }}
+{{- if eq $values.strimzi.user.authentication "tls" }}
+{{- $login = set $login "certificate" (dict "name" $user "certificate" "user.crt" "key" "user.key") }}
+{{- else }}
+{{- $login = merge (dict "username" $user "password" (dict "name" $user "key" "password")) $login }}
+{{- end }}
+{{- end }}
+{{- toJson $login }}
+{{- end }}
+
+{{/* Variables of a container; secrets never get into the ConfigMap. dict "root" $ "part" "router" */}}
 {{- define "journey.env" -}}
+{{- $login := include "journey.login" . | fromJson -}}
 - {name: JOURNEY_CONFIG, value: /etc/journey-stream/journey.yaml}
-{{- with .Values.config.sasl_username }}
+{{- with $login.username }}
 # KEDA takes it from here.
 - {name: JOURNEY_SASL_USERNAME, value: {{ . | quote }}}
 {{- end }}
-{{- range $variable, $secret := dict "JOURNEY_SASL_PASSWORD" .Values.kafka.passwordSecret "JOURNEY_PSEUDONYM_KEY" .Values.pseudonymKeySecret "JOURNEY_ERASURE_KEY" .Values.erasureKeySecret "JOURNEY_SCHEMA_REGISTRY_PASSWORD" .Values.schemaRegistryPasswordSecret }}
+{{- range $variable, $secret := dict "JOURNEY_SASL_PASSWORD" $login.password "JOURNEY_PSEUDONYM_KEY" .root.Values.pseudonymKeySecret "JOURNEY_ERASURE_KEY" .root.Values.erasureKeySecret "JOURNEY_SCHEMA_REGISTRY_PASSWORD" .root.Values.schemaRegistryPasswordSecret }}
 {{- if $secret.name }}
 - name: {{ $variable }}
   valueFrom: {secretKeyRef: {name: {{ $secret.name | quote }}, key: {{ $secret.key | quote }}}}
@@ -87,29 +108,31 @@ securityContext: {{- include "journey.containerSecurity" . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* dict "root" $ "part" "router" */}}
 {{- define "journey.mounts" -}}
 - {name: settings, mountPath: /etc/journey-stream, readOnly: true}
 - {name: tmp, mountPath: /tmp}
-{{- if .Values.kafka.caSecret.name }}
+{{- if .root.Values.kafka.caSecret.name }}
 - {name: kafka-ca, mountPath: /etc/kafka/ca, readOnly: true}
 {{- end }}
-{{- if .Values.kafka.certificateSecret.name }}
+{{- if (include "journey.login" . | fromJson).certificate.name }}
 - {name: kafka-user, mountPath: /etc/kafka/user, readOnly: true}
 {{- end }}
 {{- end }}
 
+{{/* dict "root" $ "part" "router" */}}
 {{- define "journey.volumes" -}}
 - name: settings
-  configMap: {name: {{ include "journey.fullname" . }}}
+  configMap: {name: {{ include "journey.fullname" .root }}}
 - name: tmp
   emptyDir: {sizeLimit: 256Mi}
-{{- with .Values.kafka.caSecret }}
+{{- with .root.Values.kafka.caSecret }}
 {{- if .name }}
 - name: kafka-ca
   secret: {secretName: {{ .name | quote }}, items: [{key: {{ .key | quote }}, path: ca.crt}]}
 {{- end }}
 {{- end }}
-{{- with .Values.kafka.certificateSecret }}
+{{- with (include "journey.login" . | fromJson).certificate }}
 {{- if .name }}
 - name: kafka-user
   secret: {secretName: {{ .name | quote }}, defaultMode: 0440, items: [{key: {{ .certificate | quote }}, path: user.crt}, {key: {{ .key | quote }}, path: user.key}]}
