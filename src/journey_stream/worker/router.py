@@ -51,8 +51,8 @@ STRIDE_RECORDS = 400
 COMMIT_SECONDS = 0.5
 
 REST_SECONDS = 0.01
-"""Where few records come, they are fetched only so often: a fetch costs the same for few as for many, here and at the
-broker, and so does a write."""
+"""Where few records come, and no more are waiting, they are fetched only so often: a fetch costs the same for few as
+for many, here and at the broker, and so does a write."""
 
 WAIT_FOR_A_PARTITION_SECONDS = 1.0
 
@@ -207,7 +207,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                     writing = None
                 if slice_ is not None:
                     writing = asyncio.create_task(self._write(producer, slice_))
-                    if slice_.records < STRIDE_RECORDS:
+                    if slice_.records < STRIDE_RECORDS and not self._merge.anything_lags():
                         await asyncio.sleep(REST_SECONDS)
                 if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
                     await self._commit(consumer)

@@ -45,9 +45,12 @@ STRIDE_RECORDS = 200
 """A stride of computing takes two milliseconds or so. A transaction is several requests, one after another: without
 such pauses each would wait until some other task has computed its whole batch."""
 
+POLL_MS_GROWING = 10
+"""How long to wait for more records while a batch may grow."""
+
 REST_SECONDS = 0.01
-"""Where few records come while a batch may grow, they are fetched only so often: a fetch costs the same for few as for
-many, here and at the broker."""
+"""Where few records come while a batch may grow, and no more are waiting, they are fetched only so often: a fetch costs
+the same for few as for many, here and at the broker."""
 
 STOP_SECONDS_MAX = 20.0
 """How long the last commit may take after `stop`; what it leaves undone the next owner does."""
@@ -258,11 +261,11 @@ class Task:
         count, count_max = 0, self._settings.batch_records_max
         try:
             while not self._stopping.is_set():
-                poll_ms = 0 if count or commits.under_way else ticking.poll_ms(processor)
+                poll_ms = POLL_MS_GROWING if count or commits.under_way else ticking.poll_ms(processor)
                 applied = await self._gather(consumer, processor, poll_ms, count_max - count)
                 count += applied
                 if count < count_max and commits.may_grow(count, (now_ms() - self._applied_at) / 1000):
-                    if applied < STRIDE_RECORDS:
+                    if applied < STRIDE_RECORDS and self._is_quiet(consumer, processor):
                         await asyncio.sleep(REST_SECONDS)
                     continue
                 await commits.end()
