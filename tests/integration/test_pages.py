@@ -40,6 +40,8 @@ NOT_HERE = {
     "echo '{": "for a container, as above",
     "kubectl ": "needs a cluster",
     "helm install": "needs a cluster; tests/contract/test_chart.py renders the chart with the values of the page",
+    "JOURNEY_TRACING=otlp ": "needs a collector; tests/integration/test_tracing.py has one in its place",
+    "curl -X PUT ": "needs a schema registry; tests/integration/test_schema_registry.py has one in its place",
     "prometheus ": "takes a port of its own; tests/integration/test_observability.py runs it, with the rules",
 }
 """How commands begin that do not run in this test, and why; with the test that has them instead, if there is one."""

@@ -72,7 +72,8 @@ class FaustWorker:
     def __init__(self, config: Path, directory: Path) -> None:
         directory.mkdir(exist_ok=True)
         self._directory = directory
-        command = ["-m", "faust", "-A", "tests.integration.faust_subscriber", "worker", "--loglevel", "info"]
+        command = ["-m", "faust", "-A", "tests.integration.faust_subscriber", "worker", "--without-web"]
+        command += ["--loglevel", "info"]
         environ = environment(JOURNEY_CONFIG=str(config), SUBSCRIBER_DIR=str(directory))
         with (directory / "faust.log").open("ab") as log:
             self._process = subprocess.Popen(
