@@ -162,10 +162,6 @@ class Merge(Generic[P, R]):
             queue.fetched_at = now
         queue.lagging = lagging
 
-    def anything_lags(self) -> bool:
-        """Whether any partition is known to hold more than was fetched."""
-        return any(queue.lagging for queue in self._queues.values())
-
     def take(self, most: int, *, now: float, now_ms: int) -> list[Run[P, R]]:
         """Remove and return up to `most` records, oldest first, that nothing older can still precede."""
         runs: list[Run[P, R]] = []

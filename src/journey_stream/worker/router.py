@@ -73,6 +73,8 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         self._metrics = metrics
         self._stopping = asyncio.Event()
         self._merge = _new_merge()
+        self._waiting = 0
+        """How many records are known to wait at the brokers."""
         self._generation = 0
         self._new_assignment = False
         self._progress = Progress()
@@ -207,7 +209,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                     writing = None
                 if slice_ is not None:
                     writing = asyncio.create_task(self._write(producer, slice_))
-                    if slice_.records < STRIDE_RECORDS and not self._merge.anything_lags():
+                    if slice_.records + self._waiting < STRIDE_RECORDS:
                         await asyncio.sleep(REST_SECONDS)
                 if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
                     await self._commit(consumer)
@@ -240,6 +242,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition, records in fetched.items():
             merge.add(partition, records, now=now, now_ms=now_ms)
         paused = consumer.paused()
+        self._waiting = 0
         for partition in consumer.assignment():
             end = consumer.last_stable_offset(partition)
             if end is None:
@@ -247,6 +250,7 @@ class Router(ConsumerRebalanceListener):  # type: ignore[misc]
                 continue
             at: int = await consumer.position(partition)
             merge.lags(partition, at < end, now=now)
+            self._waiting += end - at
             self._progress.fetched(partition, fetched.get(partition), at)
             # Pausing right after a fetch costs nothing: aiokafka has not asked for the next one yet.
             if merge.is_full(partition) and partition not in paused:

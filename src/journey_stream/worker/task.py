@@ -265,7 +265,7 @@ class Task:
                 applied = await self._gather(consumer, processor, poll_ms, count_max - count)
                 count += applied
                 if count < count_max and commits.may_grow(count, (now_ms() - self._applied_at) / 1000):
-                    if applied < STRIDE_RECORDS and self._is_quiet(consumer, processor):
+                    if applied + self._behind(consumer, processor) < STRIDE_RECORDS:
                         await asyncio.sleep(REST_SECONDS)
                     continue
                 await commits.end()
@@ -278,8 +278,7 @@ class Task:
                     commits.begin(self._commit(producer, batch))
                 elif self._is_quiet(consumer, processor) and ticking.due(processor):
                     await self._send_tick(ticking)
-                behind = max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
-                self._report.progress(processor.engine, behind, applied_at)
+                self._report.progress(processor.engine, self._behind(consumer, processor), applied_at)
             await commits.end()
             if count:
                 await self._commit(producer, self._finish(processor, count))
@@ -344,6 +343,10 @@ class Task:
         if self._spans is not None:
             self._spans.committed(batch)
         self._report.committed(batch, messages, time.perf_counter() - started)
+
+    def _behind(self, consumer: AIOKafkaConsumer, processor: Processor) -> int:
+        """How many offsets are known to be still to come."""
+        return max(0, (consumer.highwater(self._log_tp) or 0) - processor.next_offset)
 
     def _is_quiet(self, consumer: AIOKafkaConsumer, processor: Processor) -> bool:
         """Whether nothing waits in the log, not even in a transaction that is open: what it brings comes first."""

@@ -219,13 +219,3 @@ def test_nothing_is_lost_or_doubled_and_partitions_keep_their_order(
 
     assert put == got
     assert not any(buffers.buffered(partition) or buffers.is_full(partition) for partition in put)
-
-
-def test_it_knows_whether_anything_lags() -> None:
-    merging = merge()
-    assert not merging.anything_lags()
-    merging.lags("a", False, now=0.0)
-    merging.lags("b", True, now=0.0)
-    assert merging.anything_lags()
-    merging.lags("b", False, now=0.0)
-    assert not merging.anything_lags()
