@@ -29,6 +29,10 @@ FETCH_BYTES = 2 * 1024 * 1024
 # and starts. For consumers of several partitions; one that reads a single one asks less often with the default.
 FETCH_WAIT_MS_OF_MANY = 50
 
+# Where few records come, and no more are waiting, they are fetched only so often: a fetch costs the same for few as for
+# many, here and at the broker, and so does a write.
+REST_SECONDS = 0.01
+
 # A member hears with its next heartbeat that tasks are shared out anew; until the last one has heard, all of them wait.
 HEARTBEAT_MS_MAX = 500
 

@@ -22,6 +22,7 @@ from journey_stream.events.identifiers import Policy
 from journey_stream.worker.building import Batches
 from journey_stream.worker.clients import (
     FETCH_WAIT_MS_OF_MANY,
+    REST_SECONDS,
     abandon_producer,
     close_consumer,
     close_producer,
@@ -49,11 +50,6 @@ POLL_MS = 200
 SLICE_RECORDS = 4_000
 STRIDE_RECORDS = 400
 COMMIT_SECONDS = 0.5
-
-REST_SECONDS = 0.01
-"""Where few records come, and no more are waiting, they are fetched only so often: a fetch costs the same for few as
-for many, here and at the broker, and so does a write."""
-
 WAIT_FOR_A_PARTITION_SECONDS = 1.0
 
 STOP_SECONDS_MAX = 15.0

@@ -24,7 +24,7 @@ from aiokafka.record.default_records import DefaultRecord
 
 from journey_stream.engine.partition import Partition, StateMismatch
 from journey_stream.worker.batch import Batch, Processor
-from journey_stream.worker.clients import close_consumer, partition_consumer
+from journey_stream.worker.clients import REST_SECONDS, close_consumer, partition_consumer
 from journey_stream.worker.commits import Commits
 from journey_stream.worker.config import Settings
 from journey_stream.worker.errors import PERMISSION_ERRORS, Fenced, Hanging, Uncertain, WorkerError, not_permitted
@@ -47,10 +47,6 @@ such pauses each would wait until some other task has computed its whole batch."
 
 POLL_MS_GROWING = 10
 """How long to wait for more records while a batch may grow."""
-
-REST_SECONDS = 0.01
-"""Where few records come while a batch may grow, and no more are waiting, they are fetched only so often: a fetch costs
-the same for few as for many, here and at the broker."""
 
 STOP_SECONDS_MAX = 20.0
 """How long the last commit may take after `stop`; what it leaves undone the next owner does."""
