@@ -6,15 +6,14 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.http_server import Asked, LoopbackServer, Reply
 
 Answer = tuple[int, Any]
 
 
-class SchemaRegistry:
+class SchemaRegistry(LoopbackServer):
     """Schemas get rising ids, the same for the same text. `registered` has the ids under each subject, oldest first.
 
     `asked` is what it was asked, as `METHOD /path`; `readers` and `writers` are logins as `user:password`, and without
@@ -22,6 +21,7 @@ class SchemaRegistry:
     """
 
     def __init__(self, first_id: int = 1) -> None:
+        super().__init__()
         self.asked: list[str] = []
         self.registered: dict[str, list[int]] = {}
         self.readers: set[str] = set()
@@ -33,22 +33,6 @@ class SchemaRegistry:
         self._schemas: dict[int, str] = {}
         self._first_id = first_id
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextmanager
-    def running(self) -> Iterator[SchemaRegistry]:
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
 
     def schema(self, schema_id: int) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self._schemas[schema_id])
@@ -99,26 +83,8 @@ class SchemaRegistry:
             ids.append(schema_id)
         return 200, {"id": schema_id}
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer("GET", None)
-
-            def do_POST(self) -> None:
-                self._answer("POST", json.loads(self.rfile.read(int(self.headers["content-length"]))))
-
-            def _answer(self, method: str, body: Any) -> None:
-                status, document = registry.answer_to(method, self.path, self.headers.get("authorization", ""), body)
-                content = document if isinstance(document, bytes) else json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/vnd.schemaregistry.v1+json")
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        return Handler
+    def reply_to(self, asked: Asked) -> Reply:
+        body = json.loads(asked.body) if asked.body else None
+        status, document = self.answer_to(asked.method, asked.path, asked.headers.get("authorization", ""), body)
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return Reply(status, content, {"content-type": "application/vnd.schemaregistry.v1+json"})
