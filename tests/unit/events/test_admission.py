@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import pytest
@@ -9,19 +8,9 @@ from journey_stream.events.admission import LOG_VALUE_BYTES_MAX, Admitted, Refus
 from journey_stream.events.reasons import Reason
 from journey_stream.journey.load import preset
 from tests.unit.events.json_text import touchpoint_texts
+from tests.unit.events.touchpoints import touchpoint
 
 NOON = 1_767_268_800_000
-
-
-def touchpoint(**changes: Any) -> bytes:
-    fields = {
-        "event_id": "e1",
-        "occurred_at": "2026-01-01T12:00:00Z",
-        "channel": "web",
-        "type": "page_view",
-        "identifiers": {"customer_id": "c1"},
-    }
-    return json.dumps({key: value for key, value in (fields | changes).items() if value is not ...}).encode()
 
 
 def with_raw(field: str, token: str) -> bytes:

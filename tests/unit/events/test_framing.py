@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
@@ -17,19 +14,9 @@ from journey_stream.events.pseudonyms import Pseudonyms
 from journey_stream.events.reasons import Reason
 from journey_stream.journey.load import preset
 from tests.unit.events.json_text import touchpoint_texts
+from tests.unit.events.touchpoints import touchpoint
 
 SOURCE = Source("touchpoints.web", 2, 77)
-
-
-def touchpoint(**changes: Any) -> bytes:
-    fields = {
-        "event_id": "e1",
-        "occurred_at": "2026-01-01T12:00:00Z",
-        "channel": "web",
-        "type": "page_view",
-        "identifiers": {"customer_id": "c1"},
-    }
-    return json.dumps(fields | changes).encode()
 
 
 def test_a_frame_is_a_zero_and_the_id_with_its_highest_byte_first() -> None:
