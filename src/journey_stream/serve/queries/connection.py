@@ -27,7 +27,8 @@ class Dialect(NamedTuple):
 
     `begin` opens a transaction that sees one state of the database from its first statement on. `month` numbers the
     calendar month (UTC) of an instant in ms from January of the year 0, `elements` gives one row per text of a JSON
-    array, `binary` orders texts by their bytes, whatever the database's language.
+    array, `binary` orders texts by their bytes, whatever the database's language, `bit` is bit `{1}` of a text of 0
+    and 1.
     """
 
     facts: tuple[str, ...]
@@ -37,6 +38,7 @@ class Dialect(NamedTuple):
     month: str
     elements: str
     binary: str
+    bit: str
 
 
 _MONTH = "CAST(extract(year FROM {0}) * 12 + extract(month FROM {0}) - 1 AS INTEGER)"
@@ -54,6 +56,7 @@ DIALECTS: dict[DialectName, Dialect] = {
         month=_MONTH.replace("{0}", "epoch_ms({0})"),
         elements="""unnest(from_json({0}, '["VARCHAR"]'))""",
         binary="{0}",
+        bit="get_bit(CAST('{0}' AS BIT), {1})",
     ),
     "postgresql": Dialect(
         facts=("CREATE SCHEMA IF NOT EXISTS facts",),
@@ -70,5 +73,6 @@ DIALECTS: dict[DialectName, Dialect] = {
         month=_MONTH.replace("{0}", "(to_timestamp({0} / 1000.0) AT TIME ZONE 'UTC')"),
         elements="jsonb_array_elements_text(CAST({0} AS jsonb))",
         binary='{0} COLLATE "C"',
+        bit="get_bit(CAST('{0}' AS BIT VARYING), {1})",
     ),
 }

@@ -100,8 +100,7 @@ def _values_ms(reading: Reading, places: Iterable[Place]) -> dict[Place, int]:
     found = reading.rows(
         f"WITH picked AS ("
         f"SELECT h.code, h.stayed_ms, count(*) AS number FROM facts.changes h "
-        f"WHERE h.code IN ({', '.join(str(code) for code in sorted({code for _, code in codes}))}) "
-        f"AND {reading.of_changes()} GROUP BY h.code, h.stayed_ms"
+        f"WHERE {reading.has_code({code for _, code in codes})} AND {reading.of_changes()} GROUP BY h.code, h.stayed_ms"
         f"), wanted(place, code) AS (VALUES {', '.join(f'({place}, {code})' for place, code in codes)}"
         f"), ranked(place, place_rank) AS (VALUES {', '.join(f'({n}, {one.rank})' for n, one in by_number.items())}"
         f"), upto AS ("

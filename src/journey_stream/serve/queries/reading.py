@@ -1,6 +1,6 @@
 """One question's look at the facts: a filter, one state of the database, and what several numbers have in common."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -39,8 +39,9 @@ class Reading:
     Where marks alone tell which customers are in the filter, nothing has to be looked up for each of their changes.
     """
 
-    def __init__(self, connection: Connection, chosen: Filter) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect, chosen: Filter) -> None:
         self._connection = connection
+        self._dialect = dialect
         self.filter = chosen
         self._conditions: list[str] = []
         self.customers = "facts.customers c WHERE TRUE"
@@ -55,7 +56,8 @@ class Reading:
         is_vague = chosen.chooses_by_touchpoints and (has_range or None not in {chosen.channel, chosen.campaign})
         if is_vague or None in bits:
             self._choose()
-            self._conditions.append("{0}.no IN (SELECT no FROM chosen)")
+            # They have the marks, and to look at those once more takes longer than it spares.
+            self._conditions = ["{0}.no IN (SELECT no FROM chosen)"]
             self.customers = "chosen c WHERE TRUE"
         elif mask:
             self.customers = f"facts.customers c WHERE {self.fits('c')}"
@@ -138,6 +140,16 @@ class Reading:
         )
         return [StateCount(*row) for row in found]
 
+    def has_code(self, codes: Collection[int]) -> str:
+        """The condition that a change `h` has one of these codes.
+
+        They are hundreds, and looked up in an array of bits, which takes half the time of a hash table.
+        """
+        bits = bytearray(b"0" * ((max(self.sorts, default=0) + 1) * BUCKETS))
+        for code in codes:
+            bits[code] = ord("1")
+        return f"{self._dialect.bit.format(bits.decode(), 'h.code')} = 1"
+
     def _bit(self, kind: str, name: str) -> int | None:
         found = self.rows("SELECT bit FROM facts.bits WHERE kind = ? AND name = ?", (kind, name))
         bit: int | None = found[0][0] if found else None
@@ -190,6 +202,6 @@ def read(connection: Connection, dialect: Dialect, chosen: Filter) -> Iterator[R
     """All numbers asked of this reading are of one and the same state of the database."""
     connection.execute(dialect.begin)
     try:
-        yield Reading(connection, chosen)
+        yield Reading(connection, dialect, chosen)
     finally:
         connection.execute("ROLLBACK")  # nothing was changed but the temporary table, which goes with it
