@@ -18,7 +18,7 @@ from math import fsum
 from operator import mul
 from typing import Final
 
-from journey_stream.attribution.paths import Walks
+from journey_stream.attribution.walks import Walks
 
 _START: Final = -1
 _CONVERSION: Final = -2

@@ -1,15 +1,14 @@
 """All models over the paths of all customers."""
 
-from array import array
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from math import fsum
 from typing import Final, NamedTuple
 
 from journey_stream.attribution import rules
 from journey_stream.attribution.markov import markov
-from journey_stream.attribution.paths import Path, Walks
 from journey_stream.attribution.shapley import shapley
+from journey_stream.attribution.walks import Paths, Walks
 
 BY_PLACE: Final[Mapping[str, Callable[[int], list[float]]]] = {
     "first": rules.first,
@@ -34,29 +33,17 @@ class Credits(NamedTuple):
     models: dict[str, tuple[float, ...]]
 
 
-def attribute(paths: Iterable[Path]) -> Credits:
-    """The credits of every model. The order of the paths changes nothing, not even by rounding."""
-    walks: Counter[tuple[tuple[str, ...], bool]] = Counter()
-    decayed: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
-    unattributed = 0
-    for touches, converted_at in paths:
-        walk = tuple([touch.key for touch in touches])
-        converted = converted_at is not None
-        if walk:
-            walks[walk, converted] += 1
-        else:
-            unattributed += converted
-        if converted and walk:
-            for key, share in zip(walk, rules.time_decay([touch.at for touch in touches]), strict=True):
-                decayed[key].append(share)
+def attribute(paths: Paths) -> Credits:
+    """The credits of every model. The order of the walks changes nothing, not even by rounding."""
+    walks = paths.walks
     keys = sorted({key for walk, _ in walks for key in walk})
-    found = {name: _by_place(walks, shares_of) for name, shares_of in BY_PLACE.items()}
-    found["time_decay"] = {key: fsum(shares) for key, shares in decayed.items()}
+    found: dict[str, Mapping[str, float]] = {name: _by_place(walks, shares_of) for name, shares_of in BY_PLACE.items()}
+    found["time_decay"] = paths.decayed
     found["markov"] = markov(walks, keys)
     found["shapley"] = shapley(walks, keys)
     return Credits(
-        conversions=sum(times for (_, converted), times in walks.items() if converted) + unattributed,
-        unattributed=unattributed,
+        conversions=sum(times for (_, converted), times in walks.items() if converted) + paths.empty,
+        unattributed=paths.empty,
         keys=tuple(keys),
         models={name: tuple([found[name].get(key, 0.0) for key in keys]) for name in MODELS},
     )

@@ -3,10 +3,10 @@
 The rules are those that the field knows as single-touch and multi-touch attribution, with the numbers of Google
 Analytics' default models ("About the default MCF attribution models", Analytics Help): 40/20/40 for position-based, and
 a half-life of 7 days. Each function returns a share per touch of one path, which has at least one; the shares add up
-to 1.
+to 1. Time decay needs the instants of the touches, of which there are too many to leave the database: it is computed
+there (`serve.queries.attribution`).
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from journey_stream.events.times import DAY_MS
@@ -39,11 +39,3 @@ def position(length: int) -> list[float]:
         return [1.0 / length] * length
     share = (1.0 - 2.0 * ENDS_SHARE) / (length - 2)
     return [ENDS_SHARE, *([share] * (length - 2)), ENDS_SHARE]
-
-
-def time_decay(instants: Sequence[int]) -> list[float]:
-    """In proportion to 2^(-age / half-life); `instants` in ms, in ascending order."""
-    # Ages count from the latest touch: the shares are the same, and no weight of a long look-back becomes zero.
-    weights = [0.5 ** ((instants[-1] - at) / HALF_LIFE_MS) for at in instants]
-    total = sum(weights)
-    return [weight / total for weight in weights]

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import fsum
 
-from journey_stream.attribution.paths import Walks
+from journey_stream.attribution.walks import Walks
 
 
 def shapley(walks: Walks, keys: Sequence[str]) -> dict[str, float]:

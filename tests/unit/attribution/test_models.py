@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from itertools import product
 
 import pytest
 
 from journey_stream.attribution.markov import removal_effects
 from journey_stream.attribution.models import MODELS, Credits, attribute
-from journey_stream.attribution.paths import Path, Touch
+from journey_stream.attribution.walks import Paths
 
-DAY = 86_400_000
+Path = tuple[tuple[str, ...], bool]
 
 
-def path(keys: str, converted: bool = True, *, days: float = 1) -> Path:
-    """One touch every `days`, and the conversion with the last."""
-    touches = tuple([Touch(int(number * days * DAY), key) for number, key in enumerate(keys)])
-    return Path(touches, (touches[-1].at if touches else 0) if converted else None)
+def path(keys: str, converted: bool = True) -> Path:
+    """One touch for each letter, and whether a conversion followed."""
+    return tuple(keys), converted
+
+
+def counted(paths: list[Path]) -> Paths:
+    return Paths(Counter([one for one in paths if one[0]]), {}, sum(not keys for keys, _ in paths))
 
 
 def of(model: str, *paths: Path) -> dict[str, float]:
-    found = attribute(paths)
+    found = attribute(counted(list(paths)))
     return {key: round(credit, 12) for key, credit in zip(found.keys, found.models[model], strict=True)}
 
 
@@ -42,16 +46,10 @@ def test_one_conversion_is_shared_as_the_model_says(model, keys, expected):
     assert {key: round(credit, 12) for key, credit in expected.items()} == of(model, path(keys))
 
 
-def test_a_touch_one_half_life_earlier_gets_half_as_much():
-    assert {"a": round(1 / 7, 12), "b": round(2 / 7, 12), "c": round(4 / 7, 12)} == of(
-        "time_decay", path("abc", days=7)
-    )
+def test_what_time_decay_shares_out_is_taken_as_it_is():
+    found = attribute(Paths({(("a", "b"), True): 1, (("c",), False): 1}, {"a": 0.25, "b": 0.75}, 0))
 
-
-def test_touches_of_ten_years_ago_share_a_conversion_like_those_of_yesterday():
-    old = Path((Touch(0, "a"), Touch(7 * DAY, "b")), 40_000 * DAY)
-
-    assert {"a": round(1 / 3, 12), "b": round(2 / 3, 12)} == of("time_decay", old)
+    assert (("a", "b", "c"), (0.25, 0.75, 0.0)) == (found.keys, found.models["time_decay"])
 
 
 def test_what_is_lost_without_a_key_is_its_removal_effect():
@@ -87,28 +85,28 @@ def test_paths_without_a_conversion_lower_the_removal_effect_of_their_keys():
 
 
 def test_a_key_that_never_led_to_a_conversion_is_named_and_has_no_credit():
-    found = attribute([path("a"), path("z", False)])
+    found = attribute(Paths({(("a",), True): 1, (("z",), False): 1}, {"a": 1.0}, 0))
 
     assert ("a", "z") == found.keys
     assert dict.fromkeys(MODELS, (1.0, 0.0)) == found.models
 
 
 def test_conversions_without_a_touch_are_counted_and_credited_to_nobody():
-    found = attribute([path("a"), path(""), path("")])
+    found = attribute(Paths({(("a",), True): 1}, {"a": 1.0}, 2))
 
     assert Credits(3, 2, ("a",), dict.fromkeys(MODELS, (1.0,))) == found
 
 
 def test_without_conversions_nobody_has_credit():
-    assert Credits(0, 0, ("a",), dict.fromkeys(MODELS, (0.0,))) == attribute([path("a", False)])
+    assert Credits(0, 0, ("a",), dict.fromkeys(MODELS, (0.0,))) == attribute(counted([path("a", False)]))
 
 
 def test_without_paths_there_is_nothing():
-    assert Credits(0, 0, (), dict.fromkeys(MODELS, ())) == attribute([])
+    assert Credits(0, 0, (), dict.fromkeys(MODELS, ())) == attribute(counted([]))
 
 
-def test_the_order_of_the_paths_changes_not_a_bit():
-    paths = [path("".join(keys), index % 3 > 0, days=1.7) for index, keys in enumerate(product("abcde", repeat=4))]
+def test_the_order_of_the_walks_changes_not_a_bit():
+    paths = [path("".join(keys), index % 3 > 0) for index, keys in enumerate(product("abcde", repeat=4))]
     shuffled = random.Random(7).sample(paths, len(paths))
 
-    assert attribute(paths) == attribute(shuffled)
+    assert attribute(counted(paths)) == attribute(counted(shuffled))

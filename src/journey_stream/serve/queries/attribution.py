@@ -1,19 +1,62 @@
-"""Which touchpoints, channels or campaigns deserve the credit for entries to a stage."""
+"""Which touchpoints, channels or campaigns deserve the credit for entries to a stage.
 
-from collections import defaultdict
-from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
+One path per conversion: the touches within [conversion - look-back, conversion] after the conversion before it. Then
+what came after the last conversion, within the look-back before now; and of a customer who never converted, all of it.
+The database makes the paths and counts those that are alike, for there are as many as customers and conversions.
+"""
+
 from typing import Final
 
 from journey_stream.attribution.models import attribute
-from journey_stream.attribution.paths import Path, Touch, paths_of
+from journey_stream.attribution.rules import HALF_LIFE_MS
+from journey_stream.attribution.walks import Paths
 from journey_stream.events.times import DAY_MS
 from journey_stream.serve.queries.answers import Attribution
 from journey_stream.serve.queries.reading import Reading, codes_of_moves
 
 KEYS: Final = {"type": "k.channel || ' ' || k.type", "channel": "k.channel", "campaign": "COALESCE(k.campaign, '')"}
 """What gets the credit, by the name it is asked for with. A touchpoint without a campaign has the empty one."""
+
+# The next conversion of each touch, the last one of each customer, and what lies within the look-back of them.
+_STEPS: Final = """
+WITH events AS (
+  SELECT t.no, t.at_ms, t.position, t.contact FROM facts.touches t WHERE {of_touches}
+  UNION ALL
+  SELECT h.no, h.at_ms, CAST(NULL AS INTEGER), CAST(NULL AS INTEGER) FROM facts.changes h WHERE {of_conversions}
+), met AS (
+  SELECT no, at_ms, position, contact,
+    min(CASE WHEN contact IS NULL THEN at_ms END)
+      OVER (PARTITION BY no ORDER BY at_ms RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS converted_at,
+    max(CASE WHEN contact IS NULL THEN at_ms END) OVER (PARTITION BY no) AS last_at
+  FROM events
+)
+SELECT m.no, m.converted_at, m.at_ms, m.position, n.number
+FROM met m JOIN named n ON n.contact = m.contact
+WHERE CASE
+  WHEN m.converted_at IS NOT NULL THEN m.at_ms >= m.converted_at - {look_back_ms} AND m.converted_at >= {start}
+  WHEN m.last_at IS NOT NULL THEN m.at_ms >= {until} - {look_back_ms} AND m.at_ms >= {start}
+  ELSE m.at_ms >= {start}
+END
+"""
+_WALKS: Final = """
+SELECT walk, converted, count(*) FROM (
+  SELECT string_agg(CAST(number AS VARCHAR), ' ' ORDER BY position) AS walk, converted_at IS NOT NULL AS converted
+  FROM steps GROUP BY no, converted_at
+) paths GROUP BY walk, converted
+"""
+# In decimals, whose sum is the same in every order. Ages count from the latest touch of a path: the shares are the same
+# as from the conversion, and no weight of a long look-back becomes zero.
+_DECAYED: Final = f"""
+SELECT number, sum(CAST(CAST(weight AS DOUBLE PRECISION) / CAST(whole AS DOUBLE PRECISION) AS DECIMAL(20, 18))) FROM (
+  SELECT number, weight, sum(weight) OVER (PARTITION BY no, converted_at) AS whole FROM (
+    SELECT no, converted_at, number, CAST(power(CAST(0.5 AS DOUBLE PRECISION),
+      CAST(max(at_ms) OVER (PARTITION BY no, converted_at) - at_ms AS DOUBLE PRECISION) / {HALF_LIFE_MS}
+    ) AS DECIMAL(18, 15)) AS weight
+    FROM steps WHERE converted_at IS NOT NULL
+  ) weighed
+) shared GROUP BY number
+"""
+_ALWAYS: Final = -(2**62)
 
 
 def attribution(reading: Reading, goal: str, by: str, look_back_days: int) -> Attribution:
@@ -35,30 +78,38 @@ def attribution(reading: Reading, goal: str, by: str, look_back_days: int) -> At
     )
 
 
-def _paths(reading: Reading, goal: str, by: str, look_back_ms: int) -> Iterator[Path]:
+def _paths(reading: Reading, goal: str, by: str, look_back_ms: int) -> Paths:
     start, end = reading.filter.from_ms, reading.filter.to_ms
     now = reading.progress[1] or 0
     # A producer's clock may be ahead of now: only the end of the range cuts, or entries would be fewer than the map's.
     until = now if end is None else min(now, end - 1)
-    ends = "TRUE" if end is None else f"at_ms < {int(end)}"
+    until_end = "TRUE" if end is None else f"{{0}}.at_ms < {int(end)}"
     moves = [move for move, sort in reading.sorts.items() if sort.to_stage == goal and not sort.retracted]
-    conversions: defaultdict[int, list[int]] = defaultdict(list)
-    for no, at in reading.rows(
-        f"SELECT h.no, h.at_ms FROM facts.changes h WHERE {codes_of_moves(moves)} AND {ends} AND {reading.fits('h')}"
-    ):
-        conversions[no].append(at)
-    touched = reading.rows(
-        f"SELECT t.no, t.at_ms, {KEYS[by]} FROM facts.touches t JOIN facts.contacts k ON k.contact = t.contact "
-        f"WHERE {ends} AND {reading.of_customers('t.no')} ORDER BY t.no, t.position"
+    entered = f"{codes_of_moves(moves)} AND {reading.fits('h')}"
+    reading.make(
+        "named",
+        f"SELECT k.contact, {KEYS[by]} AS key, dense_rank() OVER (ORDER BY {KEYS[by]}) AS number FROM facts.contacts k",
     )
-    for no, rows in groupby(touched, key=itemgetter(0)):
-        touches = [Touch(at, key) for _, at, key in rows]
-        for path in paths_of(touches, conversions.pop(no, ()), look_back_ms, until):
-            if start is None or (path.converted_at is not None and path.converted_at >= start):
-                yield path
-            elif path.converted_at is None:
-                within = tuple(touch for touch in path.touches if touch.at >= start)
-                if within:
-                    yield Path(within, None)
-    for instants in conversions.values():
-        yield from (Path((), at) for at in instants if start is None or at >= start)
+    reading.make(
+        "steps",
+        _STEPS.format(
+            of_touches=f"{until_end.format('t')} AND {reading.of_customers('t.no')}",
+            of_conversions=f"{entered} AND {until_end.format('h')}",
+            look_back_ms=look_back_ms,
+            start=_ALWAYS if start is None else int(start),
+            until=until,
+        ),
+    )
+    names: dict[int, str] = dict(reading.rows("SELECT DISTINCT number, key FROM named"))
+    walks = {
+        (tuple([names[int(number)] for number in walk.split(" ")]), bool(converted)): int(times)
+        for walk, converted, times in reading.rows(_WALKS)
+    }
+    ((conversions,),) = reading.rows(
+        f"SELECT count(*) FROM facts.changes h WHERE {entered} AND {reading.in_range('h.at_ms')}"
+    )
+    return Paths(
+        walks,
+        {names[number]: float(share) for number, share in reading.rows(_DECAYED)},
+        conversions - sum(times for (_, converted), times in walks.items() if converted),
+    )

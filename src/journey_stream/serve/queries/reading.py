@@ -66,6 +66,11 @@ class Reading:
         """The answer to any other query, in the same state of the database."""
         return self._connection.execute(query, parameters).fetchall()
 
+    def make(self, table: str, query: str) -> str:
+        """A temporary table, which is gone with this reading; returns its name."""
+        self._connection.execute(f"CREATE TEMPORARY TABLE {table} AS {query}")
+        return table
+
     def of_customers(self, column: str) -> str:
         """A condition on the number of a customer."""
         if not self._conditions:
@@ -97,11 +102,10 @@ class Reading:
     @cached_property
     def counts(self) -> str:
         """A temporary table (code, number) of the changes and retracted messages in the filter."""
-        self._connection.execute(
-            f"CREATE TEMPORARY TABLE counts AS "
-            f"SELECT h.code, count(*) AS number FROM facts.changes h WHERE {self.of_changes()} GROUP BY h.code"
+        return self.make(
+            "counts",
+            f"SELECT h.code, count(*) AS number FROM facts.changes h WHERE {self.of_changes()} GROUP BY h.code",
         )
-        return "counts"
 
     @cached_property
     def touchpoints(self) -> int:

@@ -1,4 +1,6 @@
-"""Attribution over rows whose right credits are evident."""
+"""Attribution over rows whose right credits are evident, and what becomes part of a path."""
+
+import pytest
 
 from journey_stream.serve.queries.answers import Attribution
 from journey_stream.serve.queries.attribution import attribution
@@ -108,3 +110,68 @@ def test_without_anything_there_is_no_credit(rows: Rows) -> None:
     found = look(rows)
 
     assert (found.conversions, found.keys, found.models["shapley"]) == (0, [], [])
+
+
+def lasts(rows: Rows, *, look_back_days: int = 10) -> tuple[dict[str | None, float], int]:
+    """What was met last before a conversion, and how many conversions met nothing."""
+    found = look(rows, look_back_days=look_back_days)
+    credits_ = dict(zip(found.keys, found.models["last"], strict=True))
+    return credits_, found.unattributed
+
+
+def test_both_ends_of_the_look_back_are_included(rows: Rows) -> None:
+    buyer(rows, "ann", 12, (1.9, "social"), (2, "email"), (5, "web"), (12, "store"))
+
+    found = look(rows, look_back_days=10)
+
+    assert dict(zip(found.keys, found.models["linear"], strict=True)) == dict.fromkeys(("email", "store", "web"), 1 / 3)
+
+
+def test_a_path_begins_after_the_conversion_before_even_if_that_is_within_the_look_back(rows: Rows) -> None:
+    buyer(rows, "ann", 2, (1, "email"), (2, "web"), (3, "store"), (4, "social"))
+    rows.change("ann", 4, "awareness", "purchase", after_days=1)
+
+    found = look(rows, look_back_days=10)
+
+    assert dict(zip(found.keys, found.models["first"], strict=True)) == {"email": 1, "social": 0, "store": 1, "web": 0}
+    assert lasts(rows)[0] == {"email": 0, "social": 1, "store": 0, "web": 1}
+
+
+def test_a_conversion_at_the_instant_of_another_has_no_touch_left(rows: Rows) -> None:
+    buyer(rows, "ann", 2, (2, "web"))
+    rows.change("ann", 2, "awareness", "purchase", after_days=0)
+
+    assert lasts(rows) == ({"web": 1}, 1)
+
+
+def test_what_came_after_the_last_conversion_counts_as_far_as_one_looks_back_from_now(rows: Rows) -> None:
+    buyer(rows, "ann", 2, (1, "email"), (150, "web"), (195, "store"))
+
+    assert lasts(rows) == ({"email": 1, "store": 0}, 0)
+
+
+def test_of_a_customer_who_never_converted_everything_is_one_path(rows: Rows) -> None:
+    buyer(rows, "ann", 2, (1, "email"))
+    rows.view("bob", "awareness")
+    for day, channel in ((1, "web"), (50, "store")):
+        rows.touchpoint("bob", day, channel)
+
+    assert lasts(rows) == ({"email": 1, "store": 0, "web": 0}, 0)
+
+
+def test_a_touch_one_half_life_earlier_gets_half_as_much(rows: Rows) -> None:
+    buyer(rows, "ann", 15, (1, "email"), (8, "web"), (15, "store"))
+
+    found = look(rows)
+
+    shares = dict(zip(found.keys, found.models["time_decay"], strict=True))
+    assert shares == pytest.approx({"email": 1 / 7, "web": 2 / 7, "store": 4 / 7}, abs=1e-12)
+
+
+def test_touches_of_long_before_share_a_conversion_like_those_of_yesterday(rows: Rows) -> None:
+    buyer(rows, "ann", 180, (1, "email"), (8, "web"))
+
+    found = look(rows, look_back_days=180)
+
+    shares = dict(zip(found.keys, found.models["time_decay"], strict=True))
+    assert shares == pytest.approx({"email": 1 / 3, "web": 2 / 3}, abs=1e-12)
