@@ -45,13 +45,11 @@ MIX = "CAST(hash({0} * 7919 + {1}) % {2} AS BIGINT)"
 
 
 def fill(connection: duckdb.DuckDBPyConnection, customers_: int, changes: int, touchpoints: int) -> None:
-    """Views, touchpoints and standing changes."""
+    """Views, touchpoints and standing changes, into the empty tables of a store."""
 
     def mix(of: str, salt: int, below: int | str) -> str:
         return MIX.format(of, salt, below)
 
-    for statement in ddl("duckdb"):
-        connection.execute(statement)
     span = SPAN_DAYS * DAY_MS
     connection.execute(
         f"INSERT INTO touchpoints BY NAME SELECT 'e' || i AS event_id, {START_MS} + {mix('i', 1, span)} AS occurred_at,"
@@ -86,7 +84,6 @@ def fill(connection: duckdb.DuckDBPyConnection, customers_: int, changes: int, t
         f"['loyal', 'lost', 'new', NULL][1 + {mix('i', 5, 4)}] AS segment, {changes} AS revision "
         f"FROM range({customers_}) g(i)"
     )
-    connection.execute("INSERT INTO meta VALUES ('version', '1')")
 
 
 def measured(ask: Callable[[], object], repeats: int) -> tuple[float, float, float]:
@@ -120,8 +117,11 @@ def main() -> None:
     model = preset("six-stages")
     with tempfile.TemporaryDirectory(prefix="journey-stream-map-", dir=options.directory) as scratch:
         connection = duckdb.connect(str(Path(scratch) / "journey.duckdb"))
+        for statement in ddl("duckdb"):
+            connection.execute(statement)
         begun = time.perf_counter()
         fill(connection, options.customers, options.changes, options.touchpoints)
+        connection.execute("INSERT INTO meta VALUES ('version', '1')")
         filled = time.perf_counter()
         facts = Facts(DUCKDB)
         facts.refresh(connection)
@@ -148,9 +148,17 @@ def main() -> None:
         }
         questions |= {f"cohorts, {name}": asked(chosen, cohorts) for name, chosen in filters().items()}
         questions |= {
-            "attribution, a campaign": asked(
-                Filter(campaign="campaign-7"), lambda reading: attribution(reading, "purchase", "channel", 30)
-            ),
+            f"attribution by {by}, {name}": asked(
+                chosen, lambda reading, by=by: attribution(reading, "purchase", by, 30)
+            )
+            for by, name, chosen in (
+                ("channel", "no filter", EVERYTHING),
+                ("type", "no filter", EVERYTHING),
+                ("campaign", "no filter", EVERYTHING),
+                ("channel", "a campaign", Filter(campaign="campaign-7")),
+            )
+        }
+        questions |= {
             "customers of a stage and a band": lambda: customers(connection, Search("purchase", "high")),
             "customers by a part of the id": lambda: customers(connection, Search(q="99999")),
             "one customer": lambda: person(connection, some[0]),
