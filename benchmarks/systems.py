@@ -125,6 +125,7 @@ SYSTEMS: dict[str, System] = {
     for system in (
         ours("ours", "router", "tasks"),
         ours("ours-3-processes", "router", "tasks", "tasks"),
+        ours("ours-2-workers", "all", "all"),
         ours("ours-identity", "router", "tasks", features=IDENTITY),
         ours("ours-full", "router", "tasks", features=FULL),
         kafka_streams("kafka-streams"),
