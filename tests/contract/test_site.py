@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -56,6 +57,34 @@ def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
 
     changes = (tmp_path / "results" / "stage-changes.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(changes) == 3
+
+
+def test_what_the_tutorial_shows_of_ada_is_what_comes_of_its_files(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "tutorial.md"
+    files = {block.title: block.text for block in blocks(page) if block.language == "json"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    simulate = [sys.executable, "-m", "journey_stream.cli.main", "simulate", *files, "--order", "file", "--out", "out"]
+    subprocess.run([*simulate, "--as-of", "2026-04-01"], cwd=tmp_path, capture_output=True, check=True)
+    written = (tmp_path / "out" / "stage-changes.jsonl").read_text(encoding="utf-8").splitlines()
+    changes = [change for change in map(json.loads, written) if change["profile_id"] == "ada"]
+
+    row = r"^(\d+) +(\S+ \S+) +([→✗]) +(\S+) → (\w+)(?: retracted)? .*?([A-Z]\D*) \((\S+)\)\n +evidence: (.*)$"
+    shown = re.findall(row, "".join(fenced(page, "")), re.MULTILINE)
+
+    assert shown == [
+        (
+            str(change["revision"]),
+            change["entered_at"].replace("T", " ").removesuffix(".000Z"),
+            "→" if change["kind"] == "entered" else "✗",
+            change["from_stage"] or "(new)",
+            change["to_stage"],
+            change["because"]["text"],
+            change["because"]["rule"],
+            " ".join(change["because"]["evidence"]),
+        )
+        for change in changes
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
