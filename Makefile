@@ -47,7 +47,7 @@ pages: setup ## Write the reference, the Grafana dashboards, and what the Helm c
 	$(BIN)/python -m scripts.dashboards
 	$(BIN)/python -m scripts.chart
 
-site: setup ## Build the pages as a site into build/site
+site: setup ## Build the pages as a site into build/site; SITE_REPOSITORY=https://… links to files
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 soak: setup ## The long fault, determinism and load tests
