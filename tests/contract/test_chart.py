@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import operator
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -71,6 +76,36 @@ def test_kubernetes_takes_every_object_down_to_its_last_field(name: str) -> None
 
 def test_objects_of_operators_are_of_the_versions_that_they_serve(secured: list[Object]) -> None:
     assert CUSTOM == {one["kind"]: one["apiVersion"] for one in secured if one["kind"] in CUSTOM}
+
+
+@each_example
+def test_operators_take_every_object_of_theirs_down_to_its_last_field(name: str) -> None:
+    objects = [one for one in render(with_a_model(name)) if one["kind"] in CUSTOM]
+
+    assert [] == [complaint for one in objects if (complaint := helm.unlike_its_operator(one))]
+
+
+def test_a_field_that_an_operator_does_not_know_is_noticed_wherever_it_stands(secured: list[Object]) -> None:
+    first = {one["kind"]: one for one in reversed(secured) if one["kind"] in CUSTOM}
+
+    assert CUSTOM.keys() == first.keys() == helm.CUSTOM.keys() - {"$defs"}
+    for kind, found in first.items():
+        # Labels, and what stands beside them, may have any names.
+        places = [place for place in mappings(found) if not {"labels", "matchLabels", "annotations"} & set(place)]
+        assert len(places) > 2
+        for place in places:
+            changed = copy.deepcopy(found)
+            functools.reduce(operator.getitem, place, changed)["nonsense"] = "x"
+            assert "nonsense" in (helm.unlike_its_operator(changed) or ""), f"{kind} {place}"
+
+
+def mappings(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where in an object there are names with values."""
+    if isinstance(value, dict):
+        yield place
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield from mappings(one, (*place, name))
 
 
 @each_example

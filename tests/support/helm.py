@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import yaml
 
@@ -77,6 +78,17 @@ def container(workload: Object) -> dict[str, Any]:
     """The one container of a workload."""
     (found,) = workload["spec"]["template"]["spec"]["containers"]
     return dict(found)
+
+
+CUSTOM: Object = yaml.safe_load((ROOT / "tests" / "contract" / "custom_resources.yaml").read_text())
+"""JSON Schemas of what operators take, by kind, beside the `$defs` that they share."""
+
+
+def unlike_its_operator(found: Object) -> str | None:
+    """What the schema of a custom resource has against an object: unknown fields, too."""
+    schema = {**CUSTOM[found["kind"]], "$defs": CUSTOM["$defs"]}
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(found))
+    return error and f"{found['kind']} {found['metadata']['name']}: {error.json_path}: {error.message}"
 
 
 def unlike_kubernetes(found: Object) -> str | None:
