@@ -49,6 +49,16 @@ def test_the_readme_names_only_make_targets_that_there_are() -> None:
     assert named - known == set()
 
 
+def test_the_page_about_benchmarks_names_each_that_adds_to_the_results() -> None:
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `benchmarks\.(\w+)` \|", page, re.MULTILINE))
+
+    made = {file.stem for file in (ROOT / "benchmarks").glob("*.py") if '"--title"' in file.read_text(encoding="utf-8")}
+
+    assert len(made) > 5
+    assert set() == made - named
+
+
 def test_every_figure_on_capacity_is_one_that_its_command_printed() -> None:
     page = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
     results = set(re.findall(r"\d[\d,]*(?:\.\d+)?", (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")))
