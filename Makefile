@@ -41,6 +41,7 @@ schemas: setup ## Write the contracts: JSON Schemas, AsyncAPI document, page
 
 pages: setup ## Write the reference, the Grafana dashboards, and what the Helm chart takes over from the code
 	$(BIN)/python -m journey_stream.worker.metrics_page > docs/metrics.md
+	$(BIN)/python -m journey_stream.events.reasons_page > docs/dead-letters.md
 	$(BIN)/python -m journey_stream.worker.settings_page > docs/settings.md
 	$(BIN)/python -m journey_stream.cli.command_line_page > docs/command-line.md
 	$(BIN)/python -m journey_stream.serve.api.markdown > docs/http-api.md
