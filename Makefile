@@ -39,12 +39,16 @@ format: setup ## Format the code and mend what the linter can
 schemas: setup ## Write the contracts: JSON Schemas, AsyncAPI document, page
 	$(BIN)/journey-stream schemas export --page docs/contracts.md
 
-pages: setup ## Write the page of metrics, the Grafana dashboards, and what the Helm chart takes over from the code
+pages: setup ## Write the reference, the Grafana dashboards, and what the Helm chart takes over from the code
 	$(BIN)/python -m journey_stream.worker.metrics_page > docs/metrics.md
+	$(BIN)/python -m journey_stream.events.reasons_page > docs/dead-letters.md
+	$(BIN)/python -m journey_stream.worker.settings_page > docs/settings.md
+	$(BIN)/python -m journey_stream.cli.command_line_page > docs/command-line.md
+	$(BIN)/python -m journey_stream.serve.api.markdown > docs/http-api.md
 	$(BIN)/python -m scripts.dashboards
 	$(BIN)/python -m scripts.chart
 
-site: setup ## Build the pages as a site into build/site
+site: setup ## Build the pages as a site into build/site; SITE_REPOSITORY=https://… links to files
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 soak: setup ## The long fault, determinism and load tests

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import operator
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +79,36 @@ def test_objects_of_operators_are_of_the_versions_that_they_serve(secured: list[
 
 
 @each_example
+def test_operators_take_every_object_of_theirs_down_to_its_last_field(name: str) -> None:
+    objects = [one for one in render(with_a_model(name)) if one["kind"] in CUSTOM]
+
+    assert [] == [complaint for one in objects if (complaint := helm.unlike_its_operator(one))]
+
+
+def test_a_field_that_an_operator_does_not_know_is_noticed_wherever_it_stands(secured: list[Object]) -> None:
+    first = {one["kind"]: one for one in reversed(secured) if one["kind"] in CUSTOM}
+
+    assert CUSTOM.keys() == first.keys() == helm.CUSTOM.keys() - {"$defs"}
+    for kind, found in first.items():
+        # Labels, and what stands beside them, may have any names.
+        places = [place for place in mappings(found) if not {"labels", "matchLabels", "annotations"} & set(place)]
+        assert len(places) > 2
+        for place in places:
+            changed = copy.deepcopy(found)
+            functools.reduce(operator.getitem, place, changed)["nonsense"] = "x"
+            assert "nonsense" in (helm.unlike_its_operator(changed) or ""), f"{kind} {place}"
+
+
+def mappings(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where in an object there are names with values."""
+    if isinstance(value, dict):
+        yield place
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield from mappings(one, (*place, name))
+
+
+@each_example
 def test_no_two_objects_have_one_name(name: str) -> None:
     names = [(one["kind"], one["metadata"]["name"]) for one in render(helm.example(name))]
 
@@ -131,17 +165,79 @@ def test_the_volume_of_the_map_is_where_its_database_is(secured: list[Object], t
     assert Path(mounts["data"]) == Path(settings_of(secured, tmp_path).serve_database).parent
 
 
-def test_secrets_are_in_no_config_map(secured: list[Object]) -> None:
-    taken = {one["name"] for part in ("router", "tasks") for one in env_from_secrets(secured, part)}
+@each_example
+def test_secrets_are_files_that_cannot_be_written_and_no_variables(name: str) -> None:
+    objects = render(with_a_model(name))
 
-    secrets = {"sasl_password", "pseudonym_key", "erasure_key", "schema_registry_password"}
-    assert {f"JOURNEY_{name.upper()}" for name in secrets} == taken
-    assert not (secrets | {"serve_token"}) & set(yaml.safe_load(named_config(secured)["journey.yaml"]))
+    for workload in of_kind(objects, *WORKLOADS):
+        one, files = container(workload), helm.mounted_secrets(workload)
+        assert [] == [env for env in one["env"] if "secretKeyRef" in env.get("valueFrom", {})]
+        assert "envFrom" not in one
+        named = {env["value"] for env in one["env"] if env["name"].endswith(("_FILE", "_CAFILE"))}
+        assert named == {path for path in files if path.startswith("/etc/secrets/")}
+        for volume in workload["spec"]["template"]["spec"]["volumes"]:
+            # For the user of the container, by its group, and for nobody else.
+            assert 0o440 == volume.get("projected", {"defaultMode": 0o440})["defaultMode"]
+    assert not SECRETS & set(yaml.safe_load(named_config(objects)["journey.yaml"]))
 
 
-def env_from_secrets(objects: list[Object], part: str) -> list[dict[str, Any]]:
-    workload = helm.named(objects, "StatefulSet" if part == "tasks" else "Deployment", f"-{part}")
-    return [one for one in container(workload)["env"] if "secretKeyRef" in one.get("valueFrom", {})]
+def test_every_secret_of_the_values_is_where_the_setting_says(secured: list[Object], tmp_path: Path) -> None:
+    expected = {
+        "sasl_password_file": ("shop-journey-stream-router", "password"),
+        "pseudonym_key_file": ("journey-keys", "pseudonyms"),
+        "erasure_key_file": ("journey-keys", "erasures"),
+        "schema_registry_password_file": ("shop-registry", "password"),
+    }
+    router = helm.workload_of(secured, "router")
+
+    assert {f"/etc/secrets/{name}": secret for name, secret in expected.items()}.items() <= (
+        helm.mounted_secrets(router).items()
+    )
+    settings = settings_of(secured, tmp_path)
+    for name in expected:
+        assert helm.SECRET in getattr(settings, name).read_text()
+
+
+@pytest.mark.parametrize("part", ["router", "tasks", "serve", "topics"])
+def test_with_tokens_of_an_identity_provider_every_part_has_the_secret_of_the_client(part: str, tmp_path: Path) -> None:
+    values = helm.with_values(
+        helm.example("by-token"),
+        kafka={"oauthCaSecret": {"name": "login-ca"}},
+        router={"autoscaling": {"enabled": False}},
+    )
+    objects = render(values)
+
+    settings = settings_of(objects, tmp_path, part)
+
+    files = helm.mounted_secrets(helm.workload_of(objects, part))
+    assert ("journey-oauth", "secret") == files["/etc/secrets/oauth_client_secret_file"]
+    assert ("login-ca", "ca.crt") == files["/etc/secrets/oauth_cafile"]
+    assert ("OAUTHBEARER", "journey-stream", "kafka") == (
+        settings.sasl_mechanism,
+        settings.oauth_client_id,
+        settings.oauth_scope,
+    )
+    assert settings.oauth_client_secret_file
+    assert settings.oauth_cafile
+    assert "sasl_oauth_token_provider" in settings.client_options()
+
+
+def test_tokens_of_the_map_are_in_the_pod_of_the_map_alone(tmp_path: Path) -> None:
+    objects = render(helm.example("by-token"))
+    tokens = {"/etc/secrets/serve_token_file", "/etc/secrets/serve_admin_token_file"}
+
+    settings = {}
+    for part in ("router", "tasks", "serve", "topics"):
+        (tmp_path / part).mkdir()
+        settings[part] = settings_of(objects, tmp_path / part, part)
+        mounted = helm.mounted_secrets(helm.workload_of(objects, part))
+        assert (tokens if part == "serve" else set()) == tokens & set(mounted)
+
+    assert {"router": "read", "tasks": "read", "topics": "read", "serve": "admin"} == {
+        part: one.serve_customers for part, one in settings.items()
+    }
+    assert 1 == len(settings["serve"].read_tokens) == len(settings["serve"].admin_tokens)
+    assert settings["serve"].read_tokens.isdisjoint(settings["serve"].admin_tokens)
 
 
 def test_a_pod_of_tasks_keeps_its_name_in_the_group(secured: list[Object], tmp_path: Path) -> None:
@@ -219,6 +315,32 @@ def test_a_change_of_the_settings_makes_the_pods_anew_and_another_job(tmp_path: 
             },
             "strimzi.user.enabled: each part logs in as a user of its own",
         ),
+        (
+            {
+                "kafka": {"oauthClientSecret": {"name": "shared"}},
+                "strimzi": {"cluster": "shop", "user": {"enabled": True}},
+            },
+            "strimzi.user.enabled: each part logs in as a user of its own",
+        ),
+        (
+            {"config": {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}},
+            "kafka.oauthClientSecret.name: config.sasl_mechanism OAUTHBEARER wants a Secret",
+        ),
+        (
+            {
+                "config": {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"},
+                "kafka": {"oauthClientSecret": {"name": "client"}, "oauthCaSecret": {"name": "authority"}},
+                "router": {"autoscaling": {"enabled": True}},
+            },
+            "router.autoscaling: KEDA trusts only the authorities of its system",
+        ),
+        (
+            {
+                "config": {"security_protocol": "SASL_SSL", "sasl_username": "journey"},
+                "tasks": {"autoscaling": {"enabled": True}},
+            },
+            "tasks.autoscaling: KEDA logs in as the pods do; name kafka.passwordSecret",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_installed(changes: Values, said: str) -> None:
@@ -251,5 +373,5 @@ def test_the_values_on_the_page_about_deploying_are_ones_that_helm_takes() -> No
 
     kinds = [{one["kind"] for one in render(with_values(helm.example("small"), **block))} for block in blocks]
 
-    assert 4 == len(kinds)
+    assert 5 == len(kinds)
     assert {"StatefulSet", "PrometheusRule", "KafkaUser", "ScaledObject"} <= set().union(*kinds)

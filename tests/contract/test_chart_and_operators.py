@@ -79,19 +79,48 @@ def test_keda_looks_at_the_groups_and_topics_that_workers_read(secured: list[Obj
         assert "replicas" not in target["spec"], "two would turn the same wheel"
 
 
-def test_keda_logs_in_as_the_pods_that_it_scales(secured: list[Object]) -> None:
-    logins = {one["metadata"]["name"]: one["spec"] for one in of_kind(secured, "TriggerAuthentication")}
+def logins(objects: list[Object]) -> dict[str, tuple[str, dict[str, str], dict[str, tuple[str, str]]]]:
+    """How KEDA logs in for each object that it scales: by which mechanism, with what from the container (parameter to
+    value), and with what from Secrets (parameter to name and key)."""
+    known = {one["metadata"]["name"]: one["spec"] for one in of_kind(objects, "TriggerAuthentication")}
+    found = {}
+    for scaled in of_kind(objects, "ScaledObject"):
+        target = helm.named(objects, scaled["spec"]["scaleTargetRef"]["kind"], scaled["spec"]["scaleTargetRef"]["name"])
+        values = {one["name"]: one.get("value") for one in container(target)["env"]}
+        (mechanism,) = {(one["metadata"].get("sasl", ""), one["metadata"]["tls"]) for one in scaled["spec"]["triggers"]}
+        (name,) = {one["authenticationRef"]["name"] for one in scaled["spec"]["triggers"]}
+        assert {container(target)["name"]} >= {one["containerName"] for one in known[name].get("env", ())}
+        found[target["metadata"]["name"]] = (
+            "/".join(mechanism),
+            {one["parameter"]: values[one["name"]] for one in known[name].get("env", ())},
+            {one["parameter"]: (one["name"], one["key"]) for one in known[name]["secretTargetRef"]},
+        )
+    return found
 
-    for scaled in of_kind(secured, "ScaledObject"):
-        target = helm.named(secured, scaled["spec"]["scaleTargetRef"]["kind"], scaled["spec"]["scaleTargetRef"]["name"])
-        known = {one["name"] for one in container(target)["env"]}
-        for trigger in scaled["spec"]["triggers"]:
-            login = logins[trigger["authenticationRef"]["name"]]
-            assert ("scram_sha512", "enable") == (trigger["metadata"]["sasl"], trigger["metadata"]["tls"])
-            assert {"username", "password"} == {one["parameter"] for one in login["env"]}
-            assert {one["name"] for one in login["env"]} <= known
-            assert {container(target)["name"]} == {one["containerName"] for one in login["env"]}
-            assert ["ca"] == [one["parameter"] for one in login["secretTargetRef"]]
+
+def test_keda_logs_in_as_the_pods_that_it_scales(secured: list[Object]) -> None:
+    assert {
+        name: (
+            "scram_sha512/enable",
+            {"username": name},
+            {"password": (name, "password"), "ca": ("shop-cluster-ca-cert", "ca.crt")},
+        )
+        for name in ("shop-journey-stream-router", "shop-journey-stream-tasks")
+    } == logins(secured)
+
+
+def test_keda_gets_tokens_as_the_pods_that_it_scales() -> None:
+    assert {
+        "shop-journey-stream-router": (
+            "oauthbearer/enable",
+            {
+                "username": "journey-stream",
+                "oauthTokenEndpointUri": "https://login.example.org/token",
+                "scopes": "kafka",
+            },
+            {"password": ("journey-oauth", "secret")},
+        )
+    } == logins(render(helm.example("by-token")))
 
 
 # With a Job that makes topics, and names of every kind.
@@ -151,8 +180,8 @@ def test_every_pod_logs_in_as_its_own_user(secured: list[Object]) -> None:
     for pod in pods:
         env = {one["name"]: one for one in container(pod)["env"]}
         assert pod["metadata"]["name"] == env["JOURNEY_SASL_USERNAME"]["value"]
-        secret = {"name": pod["metadata"]["name"], "key": "password"}
-        assert secret == env["JOURNEY_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
+        files = helm.mounted_secrets(pod)
+        assert (pod["metadata"]["name"], "password") == files[env["JOURNEY_SASL_PASSWORD_FILE"]["value"]]
 
 
 def test_every_pod_has_its_own_certificate() -> None:
@@ -175,13 +204,12 @@ def test_without_strimzi_every_pod_logs_in_as_the_values_say() -> None:
     for pod in pods:
         env = {one["name"]: one for one in container(pod)["env"]}
         assert "journey" == env["JOURNEY_SASL_USERNAME"]["value"]
-        secret = {"name": "journey-password", "key": "password"}
-        assert secret == env["JOURNEY_SASL_PASSWORD"]["valueFrom"]["secretKeyRef"]
-        assert {"kafka-ca", "ours"} == secrets_mounted(pod)
+        assert ("journey-password", "password") == helm.mounted_secrets(pod)[env["JOURNEY_SASL_PASSWORD_FILE"]["value"]]
+        assert {"kafka-ca", "ours", "journey-password"} == secrets_mounted(pod) - {"journey-map"}
 
 
 def secrets_mounted(pod: Object) -> set[str]:
-    return {one["secret"]["secretName"] for one in pod["spec"]["template"]["spec"]["volumes"] if "secret" in one}
+    return {name for name, _ in helm.mounted_secrets(pod).values()}
 
 
 def test_the_rules_are_those_that_are_tested_for_the_job_of_this_release(secured: list[Object], tmp_path: Path) -> None:

@@ -49,13 +49,35 @@ def test_the_readme_names_only_make_targets_that_there_are() -> None:
     assert named - known == set()
 
 
+def test_the_page_about_benchmarks_names_each_that_adds_to_the_results() -> None:
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `benchmarks\.(\w+)` \|", page, re.MULTILINE))
+
+    made = {file.stem for file in (ROOT / "benchmarks").glob("*.py") if '"--title"' in file.read_text(encoding="utf-8")}
+
+    assert len(made) > 5
+    assert set() == made - named
+
+
 def test_every_figure_on_capacity_is_one_that_its_command_printed() -> None:
     page = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
-    results = set(re.findall(r"\d[\d,]*(?:\.\d+)?", (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")))
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)\n((?:.*\n)*?)(?=^## |\Z)", results, re.MULTILINE)
     rows = re.findall(r"^\| ([A-Z]\d) \| .* \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
+    places = re.findall(r"^((?:[A-Z]\d, )*[A-Z]\d): (.+)$", page, re.MULTILINE)
+    measured = {name: figure.split(", ") for name, figure, _ in rows if figure != "to be measured"}
 
     assert len(rows) > 15
-    for name, figure, command in rows:
-        assert set() == set(figure.split(", ")) - {*results, "to be measured"}, name
+    assert measured.keys() == {name for names, _ in places for name in names.split(", ")}
+    for name, figures in measured.items():
+        titles = [title for names, title in places if name in names.split(", ")]
+        (*texts,) = (text for title, text in sections if title in titles)
+        assert len(titles) == len(texts), f"{name}: each title stands once in the results"
+        found = [set(re.findall(r"\d[\d,]*(?:\.\d+)?", text)) for text in texts]
+        assert set() == set(figures) - set().union(*found), name
+        assert all(set(figures) & numbers for numbers in found), (
+            f"{name}: one of its sections has nothing to do with it"
+        )
+    for name, _, command in rows:
         for module in re.findall(r"`benchmarks\.(\w+)", command):
             assert (ROOT / "benchmarks" / f"{module}.py").is_file(), name

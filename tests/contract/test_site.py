@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import typer.main
@@ -18,14 +21,18 @@ from tests.support.pages import PAGES, ROOT, blocks, commands, fenced, prose
 COMMANDS = typer.main.get_command(app)
 
 
+def built(directory: Path, **environ: str) -> Path:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(directory)]
+    variables = {name: value for name, value in os.environ.items() if name != "SITE_REPOSITORY"}
+    variables |= {"NO_MKDOCS_2_WARNING": "1", **environ}
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=variables)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return directory
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(directory)]
-    environ = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environ)
-    assert built.returncode == 0, built.stdout + built.stderr
-    return directory
+    return built(tmp_path_factory.mktemp("site"))
 
 
 def test_every_page_is_in_the_site(site: Path) -> None:
@@ -42,6 +49,31 @@ def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
     assert [] == [page.name for page in site.rglob("*.html") if loads.search(page.read_text(encoding="utf-8"))]
 
 
+def test_no_link_leads_nowhere(site: Path) -> None:
+    pages = {page: _Page.read(page) for page in site.rglob("*.html")}
+
+    assert len(pages) > 40
+    assert [] == [
+        f"{page.relative_to(site)}: {link}"
+        for page, read in pages.items()
+        for link in read.links
+        if not _leads_somewhere(page, link, site, pages)
+    ]
+
+
+def test_with_the_address_of_the_repository_links_lead_to_its_files(tmp_path: Path) -> None:
+    repository = "https://git.example.org/journey-stream"
+
+    pages = [_Page.read(page) for page in built(tmp_path, SITE_REPOSITORY=repository).rglob("*.html")]
+
+    links = {link for page in pages for link in page.links if link.startswith(repository)}
+    parts = {link: re.fullmatch(rf"{repository}/(tree|blob)/main/([^#]+)(#.+)?", link) for link in links}
+    assert f"{repository}/blob/main/README.md#limits" in links
+    assert {f"{repository}/tree/main/schemas", f"{repository}/blob/main/deploy/prometheus/alerts.yaml"} <= links
+    assert [] == [link for link, one in parts.items() if not (one and (ROOT / one[2]).exists())]
+    assert [] == [link for link, one in parts.items() if one and (ROOT / one[2]).is_dir() is not (one[1] == "tree")]
+
+
 def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
     page = ROOT / "docs" / "index.md"
     (example,) = (block for block in blocks(page) if block.title)
@@ -56,6 +88,34 @@ def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
 
     changes = (tmp_path / "results" / "stage-changes.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(changes) == 3
+
+
+def test_what_the_tutorial_shows_of_ada_is_what_comes_of_its_files(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "tutorial.md"
+    files = {block.title: block.text for block in blocks(page) if block.language == "json"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    simulate = [sys.executable, "-m", "journey_stream.cli.main", "simulate", *files, "--order", "file", "--out", "out"]
+    subprocess.run([*simulate, "--as-of", "2026-04-01"], cwd=tmp_path, capture_output=True, check=True)
+    written = (tmp_path / "out" / "stage-changes.jsonl").read_text(encoding="utf-8").splitlines()
+    changes = [change for change in map(json.loads, written) if change["profile_id"] == "ada"]
+
+    row = r"^(\d+) +(\S+ \S+) +([→✗]) +(\S+) → (\w+)(?: retracted)? .*?([A-Z]\D*) \((\S+)\)\n +evidence: (.*)$"
+    shown = re.findall(row, "".join(fenced(page, "")), re.MULTILINE)
+
+    assert shown == [
+        (
+            str(change["revision"]),
+            change["entered_at"].replace("T", " ").removesuffix(".000Z"),
+            "→" if change["kind"] == "entered" else "✗",
+            change["from_stage"] or "(new)",
+            change["to_stage"],
+            change["because"]["text"],
+            change["because"]["rule"],
+            " ".join(change["because"]["evidence"]),
+        )
+        for change in changes
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -75,6 +135,38 @@ def test_commands_stand_in_blocks_in_which_they_are_looked_for(page: Path) -> No
     )
 
     assert [] == astray, "a block of commands begins with ```sh"
+
+
+class _Page(HTMLParser):
+    """Where the links of a page lead, and what one can point at in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors = {""}
+
+    @classmethod
+    def read(cls, page: Path) -> _Page:
+        found = cls()
+        found.feed(page.read_text(encoding="utf-8"))
+        return found
+
+    def handle_starttag(self, _: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.anchors |= {value for name in ("id", "name") if (value := given.get(name))}
+        self.links += [link for name in ("href", "src") if (link := given.get(name))]
+
+
+def _leads_somewhere(page: Path, link: str, site: Path, pages: dict[Path, _Page]) -> bool:
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return parts.scheme in {"http", "https", "data"}
+    path = unquote(parts.path)
+    # The page for what is not found is shown wherever that is, so its links begin at the root.
+    target = site / path[1:] if path.startswith("/") else (page.parent / path).resolve() if path else page
+    if target.is_dir():
+        target /= "index.html"
+    return target.is_file() and (target not in pages or unquote(parts.fragment) in pages[target].anchors)
 
 
 def _commands(page: Path) -> list[str]:

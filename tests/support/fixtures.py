@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Generator, Iterator
 
@@ -42,6 +43,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def postgres() -> Iterator[Postgres]:
     """A cluster of PostgreSQL, started when the first test asks for it."""
     if (reason := why_not()) is not None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
         pytest.skip(reason)
     with cluster() as started:
         yield started

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import yaml
 
@@ -79,6 +80,17 @@ def container(workload: Object) -> dict[str, Any]:
     return dict(found)
 
 
+CUSTOM: Object = yaml.safe_load((ROOT / "tests" / "contract" / "custom_resources.yaml").read_text())
+"""JSON Schemas of what operators take, by kind, beside the `$defs` that they share."""
+
+
+def unlike_its_operator(found: Object) -> str | None:
+    """What the schema of a custom resource has against an object: unknown fields, too."""
+    schema = {**CUSTOM[found["kind"]], "$defs": CUSTOM["$defs"]}
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(found))
+    return error and f"{found['kind']} {found['metadata']['name']}: {error.json_path}: {error.message}"
+
+
 def unlike_kubernetes(found: Object) -> str | None:
     """What Kubernetes' own schema has against an object: unknown fields, too."""
     try:
@@ -88,23 +100,53 @@ def unlike_kubernetes(found: Object) -> str | None:
     return None
 
 
+SECRET = "from-elsewhere-and-long-enough-for-a-key"
+
+
 def settings_of(objects: list[Object], directory: Path, part: str = "router") -> Settings:
     """The settings that a pod reads, with files where its volumes are and secrets from nowhere."""
     config = named_config(objects)
+    made = make_certificates(directory)
     if "/etc/kafka/" in config["journey.yaml"]:
-        made = make_certificates(directory)
         places = {"ca/ca.crt": made.authority, "user/user.crt": made.client, "user/user.key": made.client_key}
         for place, path in places.items():
             config["journey.yaml"] = config["journey.yaml"].replace(f"/etc/kafka/{place}", str(path))
     for file, text in config.items():
         (directory / file).write_text(text)
-    workload = named(objects, "StatefulSet" if part == "tasks" else "Deployment", f"-{part}")
+    workload = workload_of(objects, part)
     environ = {
-        one["name"]: one.get("value", "from-elsewhere-and-long-enough-for-a-key")
+        one["name"]: one.get("value", "from-elsewhere")
         for one in container(workload)["env"]
         if one["name"] != "JOURNEY_CONFIG"
     }
+    secrets = mounted_secrets(workload)
+    for variable, value in environ.items():
+        if value in secrets:
+            path = directory / variable.lower()
+            path.write_text(made.authority.read_text() if "CAFILE" in variable else f"{SECRET}-{variable.lower()}")
+            environ[variable] = str(path)
     return load_settings(directory / "journey.yaml", environ)
+
+
+def workload_of(objects: list[Object], part: str) -> Object:
+    kind = {"router": "Deployment", "topics": "Job"}.get(part, "StatefulSet")
+    (found,) = [one for one in of_kind(objects, kind) if container(one)["name"] == part]
+    return found
+
+
+def mounted_secrets(workload: Object) -> dict[str, tuple[str, str]]:
+    """The files that a container has of Secrets: by their path, name and key of the Secret. All are read-only."""
+    mounts = {one["name"]: one for one in container(workload)["volumeMounts"]}
+    found = {}
+    for volume in workload["spec"]["template"]["spec"]["volumes"]:
+        sources = [one["secret"] for one in volume.get("projected", {}).get("sources", ())]
+        sources += [volume["secret"] | {"name": volume["secret"]["secretName"]}] if "secret" in volume else []
+        for source in sources:
+            mount = mounts[volume["name"]]
+            assert mount["readOnly"] is True
+            for item in source["items"]:
+                found[f"{mount['mountPath']}/{item['path']}"] = source["name"], item["key"]
+    return found
 
 
 def named_config(objects: list[Object]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -74,7 +74,7 @@ def _fields_table(schema: dict[str, Any], contract: Contract) -> Iterator[str]:
     yield from ("", "| field | type | always there | what it says |", "|---|---|---|---|")
     for name, field, required in _fields(schema, schema, ""):
         words = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
-        yield f"| `{name}` | {_type(field, schema)} | {'yes' if required else ''} | {words} |"
+        yield f"| `{name}` | {type_words(field)} | {'yes' if required else ''} | {words} |"
 
 
 def _fields(schema: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any], bool]]:
@@ -94,18 +94,19 @@ def _objects(field: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[dict
         yield from ((inner, f"[]{mark}") for inner, mark in _objects(field["items"], root))
 
 
-def _type(field: dict[str, Any], root: dict[str, Any]) -> str:
+def type_words(field: dict[str, Any], named: Callable[[str], str] = lambda _: "object") -> str:
+    """What a field of a JSON Schema holds; `named` tells what a `$ref` points to."""
     if "anyOf" in field:
-        return " or ".join(dict.fromkeys(_type(part, root) for part in field["anyOf"]))
+        return " or ".join(dict.fromkeys(type_words(part, named) for part in field["anyOf"]))
     if "$ref" in field:
-        return "object"
+        return named(field["$ref"])
     values = [field["const"]] if "const" in field else field.get("enum")
     if values is not None:
         return ", ".join(f"`{value}`" for value in values)
     kinds = field.get("type", "anything")
     kind = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
     if kind == "array":
-        return f"list of {_type(field.get('items', {}), root)}"
+        return f"list of {type_words(field.get('items', {}), named)}"
     return {"date-time": "RFC 3339 time"}.get(field.get("format", ""), kind)
 
 

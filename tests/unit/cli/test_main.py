@@ -4,9 +4,14 @@ import sys
 import pytest
 
 from journey_stream import __version__
+from journey_stream.cli.main import app
 from tests.unit.cli.conftest import Run
 
-COMMANDS = ("demo", "worker", "topics", "replay", "simulate", "explain", "model", "schemas")
+COMMANDS = (
+    *("demo", "worker", "serve", "topics", "acls", "dead-letters", "explain", "identity", "export", "erase"),
+    *("replay", "simulate", "attribution"),
+    *("churn", "model", "schemas"),
+)
 # What takes long to import, and so has no place on the way to `--help`.
 HEAVY = ("aiokafka", "faust", "mode", "pydantic", "yaml", "pandas", "pyarrow", "prometheus_client", "msgspec")
 
@@ -17,6 +22,12 @@ def test_help_of_every_command_is_there(run: Run, command: str) -> None:
 
     assert ran.code == 0
     assert f"Usage: journey-stream {command}" in ran.out
+
+
+def test_these_are_all_commands() -> None:
+    known = [one.name for one in (*app.registered_commands, *app.registered_groups)]
+
+    assert sorted(COMMANDS) == sorted(map(str, known))
 
 
 def test_help_names_every_command(run: Run) -> None:

@@ -37,7 +37,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.kafka.caSecret.name }}{{ $_ := set $decided "ssl_cafile" "/etc/kafka/ca/ca.crt" }}{{ end }}
 {{- $login := include "journey.login" (dict "root" . "part" "router") | fromJson }}
 {{- if $login.certificate.name }}{{ $_ := set $decided "ssl_certfile" "/etc/kafka/user/user.crt" }}{{ $_ := set $decided "ssl_keyfile" "/etc/kafka/user/user.key" }}{{ end }}
-{{- mergeOverwrite (dict "log_format" "json") (deepCopy .Values.config) $decided | toYaml }}
+{{- /* Who may look at customers is for the map to know: its tokens are in no other pod, and without them it would be refused. */}}
+{{- mergeOverwrite (dict "log_format" "json") (omit (deepCopy .Values.config) "serve_customers") $decided | toYaml }}
 {{- end }}
 
 {{- define "journey.podSecurity" -}}
@@ -78,10 +79,13 @@ dict "root" $ "part" "router" */}}
 {{- define "journey.login" -}}
 {{- $values := .root.Values }}
 {{- $user := printf "%s-%s" (include "journey.fullname" .root) .part }}
+{{- if and (eq ($values.config.sasl_mechanism | default "") "OAUTHBEARER") (not $values.kafka.oauthClientSecret.name) }}
+{{- fail "kafka.oauthClientSecret.name: config.sasl_mechanism OAUTHBEARER wants a Secret with that of config.oauth_client_id" }}
+{{- end }}
 {{- $login := dict "username" ($values.config.sasl_username | default "") "password" $values.kafka.passwordSecret "certificate" $values.kafka.certificateSecret }}
 {{- if $values.strimzi.user.enabled }}
-{{- if or $login.username $login.password.name $login.certificate.name }}
-{{- fail "strimzi.user.enabled: each part logs in as a user of its own; leave config.sasl_username, kafka.passwordSecret.name and kafka.certificateSecret.name empty" }}
+{{- if or $login.username $login.password.name $login.certificate.name $values.kafka.oauthClientSecret.name }}
+{{- fail "strimzi.user.enabled: each part logs in as a user of its own; leave config.sasl_username and the names of kafka.passwordSecret, kafka.certificateSecret and kafka.oauthClientSecret empty" }}
 {{- end }}
 {{- if eq $values.strimzi.user.authentication "tls" }}
 {{- $login = set $login "certificate" (dict "name" $user "certificate" "user.crt" "key" "user.key") }}
@@ -92,7 +96,22 @@ dict "root" $ "part" "router" */}}
 {{- toJson $login }}
 {{- end }}
 
-{{/* Variables of a container; secrets never get into the ConfigMap. dict "root" $ "part" "router" */}}
+{{/* The Secrets of a part, as JSON, by the settings that name their files. dict "root" $ "part" "router" */}}
+{{- define "journey.secrets" -}}
+{{- $values := .root.Values }}
+{{- $login := include "journey.login" . | fromJson }}
+{{- $secrets := dict "sasl_password_file" $login.password "oauth_client_secret_file" $values.kafka.oauthClientSecret "oauth_cafile" $values.kafka.oauthCaSecret "pseudonym_key_file" $values.pseudonymKeySecret "erasure_key_file" $values.erasureKeySecret "schema_registry_password_file" $values.schemaRegistryPasswordSecret }}
+{{- if eq .part "serve" }}
+{{- $secrets = merge (dict "serve_token_file" $values.serve.tokenSecret "serve_admin_token_file" $values.serve.adminTokenSecret) $secrets }}
+{{- end }}
+{{- $named := dict }}
+{{- range $setting, $secret := $secrets }}
+{{- if $secret.name }}{{ $_ := set $named $setting $secret }}{{ end }}
+{{- end }}
+{{- toJson $named }}
+{{- end }}
+
+{{/* Variables of a container. None holds a secret: these are files. dict "root" $ "part" "router" */}}
 {{- define "journey.env" -}}
 {{- $login := include "journey.login" . | fromJson -}}
 - {name: JOURNEY_CONFIG, value: /etc/journey-stream/journey.yaml}
@@ -100,10 +119,18 @@ dict "root" $ "part" "router" */}}
 # KEDA takes it from here.
 - {name: JOURNEY_SASL_USERNAME, value: {{ . | quote }}}
 {{- end }}
-{{- range $variable, $secret := dict "JOURNEY_SASL_PASSWORD" $login.password "JOURNEY_PSEUDONYM_KEY" .root.Values.pseudonymKeySecret "JOURNEY_ERASURE_KEY" .root.Values.erasureKeySecret "JOURNEY_SCHEMA_REGISTRY_PASSWORD" .root.Values.schemaRegistryPasswordSecret }}
-{{- if $secret.name }}
-- name: {{ $variable }}
-  valueFrom: {secretKeyRef: {name: {{ $secret.name | quote }}, key: {{ $secret.key | quote }}}}
+{{- range $setting := list "oauth_client_id" "oauth_token_url" "oauth_scope" }}
+{{- with get $.root.Values.config $setting }}
+# As above.
+- {name: JOURNEY_{{ upper $setting }}, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+{{- range $setting, $_ := include "journey.secrets" . | fromJson }}
+- {name: JOURNEY_{{ upper $setting }}, value: /etc/secrets/{{ $setting }}}
+{{- end }}
+{{- if eq .part "serve" }}
+{{- with .root.Values.config.serve_customers }}
+- {name: JOURNEY_SERVE_CUSTOMERS, value: {{ . | quote }}}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -117,6 +144,9 @@ dict "root" $ "part" "router" */}}
 {{- end }}
 {{- if (include "journey.login" . | fromJson).certificate.name }}
 - {name: kafka-user, mountPath: /etc/kafka/user, readOnly: true}
+{{- end }}
+{{- if include "journey.secrets" . | fromJson }}
+- {name: secrets, mountPath: /etc/secrets, readOnly: true}
 {{- end }}
 {{- end }}
 
@@ -137,6 +167,15 @@ dict "root" $ "part" "router" */}}
 - name: kafka-user
   secret: {secretName: {{ .name | quote }}, defaultMode: 0440, items: [{key: {{ .certificate | quote }}, path: user.crt}, {key: {{ .key | quote }}, path: user.key}]}
 {{- end }}
+{{- end }}
+{{- with include "journey.secrets" . | fromJson }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $setting, $secret := . }}
+      - secret: {name: {{ $secret.name | quote }}, items: [{key: {{ $secret.key | quote }}, path: {{ $setting }}}]}
+      {{- end }}
 {{- end }}
 {{- end }}
 

@@ -52,7 +52,7 @@ def _section(operation: Operation, described: dict[str, Any]) -> str:
     schema = described["responses"]["200"]["content"][operation.media_type]["schema"]
     name = schema["$ref"].rpartition("/")[2]
     rows = "".join(
-        f"<tr><th scope='row'><code>{escape(one['name'])}</code></th><td>{escape(_kind(one['schema']))}</td>"
+        f"<tr><th scope='row'><code>{escape(one['name'])}</code></th><td>{escape(kind_of(one['schema']))}</td>"
         f"<td>{escape(one.get('description', ''))}</td></tr>"
         for one in described["parameters"]
     )
@@ -77,7 +77,8 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
     return f"<h3 id='schema-{escape(name)}'>{escape(name)}</h3>\n<pre tabindex='0'>{text}</pre>"
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def kind_of(schema: dict[str, Any]) -> str:
+    """What a parameter holds, in words."""
     if "enum" in schema:
         kind = " | ".join(schema["enum"])
     elif "minimum" in schema:
