@@ -42,7 +42,7 @@ export async function refresh() {
   try {
     draw((await asker.ask("api/customers", { ...pick(state, [...SEARCH, "segment"]), limit: LIMIT + 1 })).customers);
   } catch (error) {
-    failed(root, error, refresh);
+    failed(root, error, refresh, asker.keeps(error, refresh));
   }
 }
 
