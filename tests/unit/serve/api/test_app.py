@@ -167,6 +167,17 @@ def test_customers_are_found_by_what_they_are(client: TestClient) -> None:
     }
 
 
+def test_customers_are_found_by_the_filter_of_the_map(client: TestClient) -> None:
+    def found(question: str) -> list[str]:
+        return [row["profile_id"] for row in client.get(f"/api/customers?{question}").json()["customers"]]
+
+    assert found("from=2017-01-02&to=2017-01-03") == ["ann", "bob"]
+    assert found("channel=web&from=2017-01-02&to=2017-01-03") == ["bob"]
+    assert found("channel=web&from=2017-01-03") == []
+    assert found("channel=store&campaign=spring&segment=loyal&stage=purchase") == ["ann"]
+    assert found("campaign=spring&stage=awareness") == []
+
+
 def test_one_customer_is_told_with_the_newest_first(client: TestClient) -> None:
     ann = client.get("/api/customers/ann").json()
 
