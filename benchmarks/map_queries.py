@@ -136,6 +136,9 @@ def main() -> None:
 
             return ask
 
+        def found(chosen: Filter, search: Search) -> Callable[[], object]:
+            return asked(chosen, lambda reading: customers(reading, search))
+
         with read(connection, DUCKDB, EVERYTHING) as reading:
             names = options_of(reading)
 
@@ -159,8 +162,11 @@ def main() -> None:
             )
         }
         questions |= {
-            "customers of a stage and a band": lambda: customers(connection, Search("purchase", "high")),
-            "customers by a part of the id": lambda: customers(connection, Search(q="99999")),
+            "customers of a stage and a band": found(EVERYTHING, Search("purchase", "high")),
+            "customers by a part of the id": found(EVERYTHING, Search(q="99999")),
+        }
+        questions |= {f"customers, {name}": found(chosen, Search()) for name, chosen in filters().items()}
+        questions |= {
             "one customer": lambda: person(connection, some[0]),
             "facts of 100 changed customers": lambda: facts.refresh(connection, some),
         }

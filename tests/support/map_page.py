@@ -125,30 +125,32 @@ class Visit:
 
 
 @contextlib.asynccontextmanager
-async def visiting(
-    browser: Browser,
-    base: str,
-    path: str = "/",
-    *,
-    width: int = 1280,
-    height: int = 900,
-    dark: bool = False,
-    state: str = "live",
+async def new_visit(
+    browser: Browser, *, width: int = 1280, height: int = 900, dark: bool = False
 ) -> AsyncIterator[Visit]:
-    """A new visitor, who sees the page once it says that it is live, or in another state."""
+    """A new visitor, who has not gone anywhere yet."""
     context = await browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
     )
     try:
-        visit = Visit(await context.new_page())
+        yield Visit(await context.new_page())
+    finally:
+        await context.unroute_all(behavior="ignoreErrors")
+        await context.close()
+
+
+@contextlib.asynccontextmanager
+async def visiting(
+    browser: Browser, base: str, path: str = "/", *, state: str = "live", **options: Any
+) -> AsyncIterator[Visit]:
+    """A new visitor, who sees the page once it says that it is live, or in another state."""
+    async with new_visit(browser, **options) as visit:
         await visit.page.goto(base + path)
         await is_live(visit.page, state)
         await is_drawn(visit.page)
         yield visit
-    finally:
-        await context.close()
 
 
 async def is_live(page: Page, state: str = "live") -> None:
@@ -176,3 +178,21 @@ async def violations(page: Page) -> list[str]:
         if one["impact"] in {"serious", "critical"}
         for node in one["nodes"]
     ]
+
+
+async def shows_total(page: Page, customers: int) -> None:
+    """The map counts so many customers."""
+    await page.wait_for_function(
+        "(expected) => document.querySelector('#totals dd')?.textContent === expected", arg=grouped(customers)
+    )
+
+
+def answer(base: str, path: str, **parameters: str) -> Any:
+    """What the API says."""
+    found = httpx.get(f"{base}{path}", params=parameters, timeout=30)
+    found.raise_for_status()
+    return found.json()
+
+
+def grouped(number: int) -> str:
+    return f"{number:,}"

@@ -4,6 +4,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from journey_stream.serve.api.headers import SECURITY_HEADERS
+
 JSON = "application/json"
 
 
@@ -40,4 +42,6 @@ async def wrong_method(request: Request, _: Exception) -> Response:
 
 
 async def failed(_: Request, __: Exception) -> Response:
-    return error_response(500, "The answer failed by a mistake of the service. Its log has the details.")
+    # Made outside of all middleware, so that nobody else adds the headers.
+    sentence = "The answer failed by a mistake of the service. Its log has the details."
+    return error_response(500, sentence, dict(SECURITY_HEADERS))

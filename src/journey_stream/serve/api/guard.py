@@ -8,24 +8,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from journey_stream.serve.api.access import Access
 from journey_stream.serve.api.errors import error_response
+from journey_stream.serve.api.headers import SECURITY_HEADERS
 from journey_stream.serve.api.rate import Rate
 
-SECURITY_HEADERS: Final = {
-    "content-security-policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-}
 _PROTECTED: Final = ("/api/", "/openapi.json")
 
 
 class Guard:
-    """Adds the security headers to every answer, and answers itself what must not get any further.
+    """Adds the security headers to what is answered, and answers itself what must not get any further.
+
+    A mistake of the service is answered outside of this, by `errors.failed`, which adds them too.
 
     What stands under `/api/` is for callers that `access` knows, and as often as `rate` allows; what begins with one of
     `personal` shows single customers. The page and its parts are for everybody, and so is whether the service lives.

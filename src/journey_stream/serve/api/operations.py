@@ -14,7 +14,7 @@ from journey_stream.serve.queries.answers import Attribution, Cohorts, Customers
 from journey_stream.serve.queries.attribution import attribution
 from journey_stream.serve.queries.cohorts import cohorts
 from journey_stream.serve.queries.connection import Connection, Dialect
-from journey_stream.serve.queries.customers import Search, customers
+from journey_stream.serve.queries.customers import LIMIT_DEFAULT, Search, customers
 from journey_stream.serve.queries.filters import Filter
 from journey_stream.serve.queries.journey_map import journey_map
 from journey_stream.serve.queries.person import Person, person
@@ -98,7 +98,9 @@ def _attribution(context: Context, given: dict[str, Any]) -> Attribution:
 
 
 def _customers(context: Context, given: dict[str, Any]) -> Customers:
-    return customers(context.connection, Search(**given))
+    search = Search(given.get("stage"), given.get("band"), given.get("q"), given.get("limit", LIMIT_DEFAULT))
+    with read(context.connection, context.dialect, _filter(given)) as reading:
+        return customers(reading, search)
 
 
 def _person(context: Context, given: dict[str, Any]) -> Person:
@@ -154,7 +156,7 @@ OPERATIONS = (
     Operation(
         "/api/customers",
         "A list of customers",
-        "Those with the latest touchpoint first.",
+        "Those in the filter, as the map counts them, with the latest touchpoint first.",
         SEARCH,
         Customers,
         _customers,

@@ -99,7 +99,6 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 
 _INSTANT = {"type": "string", "format": "date-time", "description": "RFC 3339, or a date for its start in UTC."}
 
-SEGMENT = Parameter("segment", "Customers who are in this segment now.", _text)
 FILTER = (
     Parameter("from", "Start of the range of event time, included.", _instant, _INSTANT),
     Parameter("to", "End of the range of event time, excluded.", _instant, _INSTANT),
@@ -107,7 +106,7 @@ FILTER = (
     Parameter(
         "campaign", "Customers with a touchpoint of this campaign in the range; of `channel` too, if given.", _text
     ),
-    SEGMENT,
+    Parameter("segment", "Customers who are in this segment now.", _text),
 )
 ATTRIBUTION = (
     *FILTER,
@@ -121,9 +120,9 @@ ATTRIBUTION = (
     ),
 )
 SEARCH = (
+    *FILTER,
     Parameter("stage", "Customers who are in this stage now.", _text),
     Parameter("band", "Customers in this band of churn risk.", _one_of(BANDS), {"type": "string", "enum": list(BANDS)}),
-    SEGMENT,
     Parameter("q", "A part of the profile id, or of another identifier of the customer.", _text),
     Parameter(
         "limit",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from journey_stream.events.times import rfc3339
 from journey_stream.serve.queries.answers import CustomerRow, Customers
-from journey_stream.serve.queries.connection import Connection
+from journey_stream.serve.queries.reading import Reading
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
@@ -17,15 +17,14 @@ class Search:
 
     stage: str | None = None
     band: str | None = None
-    segment: str | None = None
     q: str | None = None
     limit: int = LIMIT_DEFAULT
 
 
-def customers(connection: Connection, search: Search) -> Customers:
-    """At most `limit` customers that fit everything, those with the latest touchpoint first."""
+def customers(reading: Reading, search: Search) -> Customers:
+    """At most `limit` customers in the filter that fit everything, those with the latest touchpoint first."""
     conditions, parameters = ["TRUE"], list[object]()
-    for column, value in (("stage", search.stage), ("band", search.band), ("segment", search.segment)):
+    for column, value in (("stage", search.stage), ("band", search.band)):
         if column == "band" and value == UNSCORED:
             conditions.append("band IS NULL")
         elif value is not None:
@@ -34,11 +33,13 @@ def customers(connection: Connection, search: Search) -> Customers:
     if search.q:
         conditions.append("(lower(profile_id) LIKE ? ESCAPE '!' OR lower(identifiers) LIKE ? ESCAPE '!')")
         parameters += [_pattern(search.q)] * 2
-    found = connection.execute(
+    if reading.restricts:
+        conditions.append(f"profile_id IN (SELECT c.profile_id FROM facts.customers c WHERE {reading.fits('c')})")
+    found = reading.rows(
         "SELECT profile_id, stage, entered_at, band, probability, segment, last_touchpoint_at FROM profiles "
         f"WHERE {' AND '.join(conditions)} ORDER BY last_touchpoint_at DESC, profile_id LIMIT {int(search.limit)}",
         parameters,
-    ).fetchall()
+    )
     return Customers([_row(*row) for row in found])
 
 

@@ -77,6 +77,11 @@ class Reading:
             return "TRUE"
         return f"{column} IN (SELECT x.no FROM facts.customers x WHERE {self.fits('x')})"
 
+    @property
+    def restricts(self) -> bool:
+        """Whether the filter may leave customers out."""
+        return bool(self._conditions)
+
     def fits(self, alias: str) -> str:
         """The same condition on a row of the tables that have marks: customers and changes."""
         return " AND ".join(f"({one.format(alias)})" for one in self._conditions) or "TRUE"

@@ -3,14 +3,27 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from journey_stream.serve.api.app import create_app
+from journey_stream.serve.api.rate import Rate
 from tests.support.waiting import until
 from tests.unit.serve.rows import MODEL, Rows, at
 
 INSTANT = "a date such as 2017-01-31 (its start in UTC) or an instant such as 2017-01-31T09:30:00Z"
+SECURITY = {
+    "content-security-policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
 NAIVE = ": without Z or an offset it is no instant"
 
 
@@ -154,6 +167,17 @@ def test_customers_are_found_by_what_they_are(client: TestClient) -> None:
     }
 
 
+def test_customers_are_found_by_the_filter_of_the_map(client: TestClient) -> None:
+    def found(question: str) -> list[str]:
+        return [row["profile_id"] for row in client.get(f"/api/customers?{question}").json()["customers"]]
+
+    assert found("from=2017-01-02&to=2017-01-03") == ["ann", "bob"]
+    assert found("channel=web&from=2017-01-02&to=2017-01-03") == ["bob"]
+    assert found("channel=web&from=2017-01-03") == []
+    assert found("channel=store&campaign=spring&segment=loyal&stage=purchase") == ["ann"]
+    assert found("campaign=spring&stage=awareness") == []
+
+
 def test_one_customer_is_told_with_the_newest_first(client: TestClient) -> None:
     ann = client.get("/api/customers/ann").json()
 
@@ -184,12 +208,39 @@ def test_the_model_is_told_with_its_default_goal(client: TestClient) -> None:
     assert answer["stages"][0] == {"id": "awareness", "meaning": "Knows us"}
 
 
-def test_every_answer_has_the_security_headers(client: TestClient) -> None:
-    for path in ("/", "/api/map", "/api", "/api/nothing", "/openapi.json"):
-        headers = client.get(path).headers
-        assert headers["content-security-policy"].startswith("default-src 'self';"), path
-        assert headers["x-content-type-options"] == "nosniff", path
-        assert headers["referrer-policy"] == "no-referrer", path
+def test_every_answer_has_the_security_headers(rows: Rows, static: Path) -> None:
+    given: dict[str, dict[str, str]] = {}
+
+    def note(name: str, status: int, answer: httpx.Response) -> None:
+        assert status == answer.status_code, name
+        given[name] = {header: answer.headers.get(header, "") for header in SECURITY}
+
+    rows.version(1)
+    app = create_app(rows, MODEL, static=static, token="s3cret", interval_seconds=0.01)
+    key = {"authorization": "Bearer s3cret"}
+    with TestClient(app, raise_server_exceptions=False) as client:
+        until(lambda: client.get("/readyz").status_code == 200)
+        for path in ("/", "/api", "/healthz", "/api/map", "/openapi.json"):
+            note(f"200 {path}", 200, client.get(path, headers=key))
+        for path in ("/", "/api/map"):
+            tag = client.get(path, headers=key).headers["etag"]
+            note(f"304 {path}", 304, client.get(path, headers=key | {"if-none-match": tag}))
+        note("400", 400, client.get("/api/map?from=yesterday", headers=key))
+        note("401", 401, client.get("/api/map"))
+        note("404", 404, client.get("/api/customers/nobody", headers=key))
+        note("404 of no address", 404, client.get("/nothing/here"))
+        note("405", 405, client.post("/api/map", headers=key))
+        note("413", 413, client.request("GET", "/api/map", headers=key, content=b"{}"))
+        rows.connection.execute("DROP TABLE profiles")
+        note("500", 500, client.get("/api/customers", headers=key))
+    with TestClient(create_app(rows, MODEL, static=static)) as client:  # without the table that it needs
+        note("503", 503, client.get("/api/map"))
+        note("503 of /readyz", 503, client.get("/readyz"))
+    with TestClient(create_app(rows, MODEL, static=static, rate=Rate(0.001, 1))) as client:
+        client.get("/api/map")
+        note("429", 429, client.get("/api/map"))
+
+    assert dict.fromkeys(given, SECURITY) == given
 
 
 def test_the_page_comes_with_an_etag_and_is_asked_after(client: TestClient) -> None:

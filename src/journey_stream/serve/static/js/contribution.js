@@ -50,7 +50,9 @@ export async function refresh() {
     shown = await asker.ask("api/attribution", pick(state, [...FILTER, ...CREDIT.filter((name) => name !== "credit")]));
     draw();
   } catch (error) {
-    failed(root, error, refresh);
+    const kept = asker.keeps(error, refresh);
+    if (!kept) shown = null;
+    failed(root, error, refresh, kept);
   }
 }
 

@@ -7,7 +7,7 @@ import { risk } from "./customers.js";
 import { capital, moment, plural, share, words } from "./format.js";
 import { pathPicture } from "./customer_path.js";
 import { timeline } from "./customer_timeline.js";
-import { failed, loading } from "./states.js";
+import { failed, loading, ready } from "./states.js";
 
 const root = byId("customer-view");
 const asker = new Asker();
@@ -15,22 +15,26 @@ let shownId = null;
 
 /** Asks for a customer and shows them. Who comes from elsewhere on the page gets the focus on the heading. */
 export async function refresh(id, model, travelled) {
-  if (id !== shownId) root.replaceChildren();
+  const isNew = id !== shownId;
+  if (isNew) leave();
+  shownId = id;
   loading(root, true);
   try {
     draw(await asker.ask(`api/customers/${encodeURIComponent(id)}`), model);
   } catch (error) {
     if (error.name === "AbortError") return;
+    const again = () => refresh(id, model, false);
+    if (asker.keeps(error, again)) return ready(root);
     const place = h("div", {});
     show(root, h("div", { class: "person" }, back(), h("h1", { tabindex: "-1" }, id), place));
-    failed(place, error, error.status === 404 ? null : () => refresh(id, model, false));
+    failed(place, error, error.status === 404 ? null : again);
   }
-  if (id !== shownId && travelled) root.querySelector("h1")?.focus({ preventScroll: true });
-  shownId = id;
+  if (isNew && travelled) root.querySelector("h1")?.focus({ preventScroll: true });
 }
 
 export function leave() {
   shownId = null;
+  asker.stop();
   root.replaceChildren();
 }
 

@@ -1,6 +1,6 @@
 // Finding a customer.
 
-import { SEARCH, go, pick, read, withChanges } from "./address.js";
+import { FILTER, SEARCH, go, pick, read, withChanges } from "./address.js";
 import { Asker } from "./api.js";
 import { byId, h, show, table } from "./dom.js";
 import { choose, setOptions } from "./filters.js";
@@ -40,9 +40,9 @@ export async function refresh() {
   choose(form.elements.band, state.band);
   loading(root);
   try {
-    draw((await asker.ask("api/customers", { ...pick(state, [...SEARCH, "segment"]), limit: LIMIT + 1 })).customers);
+    draw((await asker.ask("api/customers", { ...pick(state, [...FILTER, ...SEARCH]), limit: LIMIT + 1 })).customers);
   } catch (error) {
-    failed(root, error, refresh);
+    failed(root, error, refresh, asker.keeps(error, refresh));
   }
 }
 

@@ -1,7 +1,7 @@
 // Puts the page together: what the address says is asked for and shown, and asked for again when there is news.
 
 import * as address from "./address.js";
-import { Asker, ask, setToken } from "./api.js";
+import { Asker, setToken } from "./api.js";
 import * as cohorts from "./cohorts.js";
 import * as contribution from "./contribution.js";
 import * as customer from "./customer.js";
@@ -14,16 +14,18 @@ import { follow } from "./live.js";
 import { showLosses } from "./losses.js";
 import * as sections from "./sections.js";
 import { showStages, showTotals } from "./stages.js";
-import { blank, failed, loading } from "./states.js";
+import { blank, failed, loading, ready } from "./states.js";
 
 const STATES = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", disconnected: "Disconnected" };
 const NEWS_MS = 1_000;
-const mapAsker = new Asker(), cohortAsker = new Asker();
+const PARTS_OF_MAP = ["stations", "flow-picture", "stalls", "drop-offs"].map(byId);
+const modelAsker = new Asker(), mapAsker = new Asker(), cohortAsker = new Asker();
 let model = null;
 let version = null;
 let told = null;
 let pending = 0;
 let mapAt = null;
+let outdated = null;
 let travelled = false;
 
 function begin() {
@@ -37,8 +39,9 @@ function begin() {
 
 async function readModel() {
   try {
-    model = await ask("api/model");
-  } catch {
+    model = await modelAsker.ask("api/model");
+  } catch (error) {
+    modelAsker.keeps(error, refresh);
     return; // What is asked for next fails likewise, and says why.
   }
   byId("model").textContent = `${words(model.name)}, version ${model.version}`;
@@ -65,22 +68,27 @@ async function refresh() {
 
 async function refreshMap() {
   const state = address.read();
-  loading(byId("stations"), true);
-  for (const id of ["flow-picture", "stalls", "drop-offs"]) loading(byId(id));
+  for (const part of PARTS_OF_MAP) loading(part, part.id === "stations");
   try {
     showMap(await mapAsker.ask("api/map", address.pick(state, address.FILTER)));
   } catch (error) {
     if (error.name === "AbortError") return;
-    const place = byId("nothing");
-    if (error.status === 0 && mapAt !== null) return; // the head of the page says that the connection is gone
-    byId("figures").hidden = true;
-    place.hidden = false;
-    failed(place, error, refresh);
+    if (mapAsker.keeps(error, refresh)) {
+      outdated = error;
+      PARTS_OF_MAP.forEach(ready);
+    } else {
+      [version, mapAt, outdated] = [null, null, null];
+      byId("figures").hidden = true;
+      byId("nothing").hidden = false;
+      failed(byId("nothing"), error, refresh);
+    }
+    tell();
   }
 }
 
 function showMap(map) {
-  [version, mapAt] = [map.version, map.now];
+  [version, mapAt, outdated] = [map.version, map.now, null];
+  tell();
   filters.showFilter(map.options, map.now);
   byId("as-of").textContent = map.now ? `The map is as of ${moment(map.now)}, version ${map.version}.` : "";
   const chosen = Object.keys(address.pick(address.read(), address.FILTER)).length > 0;
@@ -108,7 +116,7 @@ async function refreshCohorts() {
   try {
     cohorts.showCohorts(await cohortAsker.ask("api/cohorts", address.pick(address.read(), address.FILTER)));
   } catch (error) {
-    failed(panel, error, refreshCohorts);
+    failed(panel, error, refreshCohorts, cohortAsker.keeps(error, refreshCohorts));
   }
 }
 
@@ -118,9 +126,7 @@ function news(heard) {
   if (pending || told === version) return;
   pending = setTimeout(() => {
     pending = 0;
-    if (document.hidden || told === version) return;
-    version = told;
-    refresh();
+    if (!document.hidden && told !== version && !mapAsker.rests) refresh();
   }, NEWS_MS);
 }
 
@@ -131,11 +137,21 @@ function liveness(state) {
   badge.dataset.state = state;
   byId("live-text").textContent = STATES[state];
   if (state === "live" && was !== "connecting") refresh(); // what failed meanwhile is asked for again
+  tell();
+}
+
+/** Says above the map why it is older than it could be. */
+function tell() {
+  const asOf = mapAt ? `; this is the map as of ${moment(mapAt)}` : "";
+  let text = "";
+  if (byId("live").dataset.state === "disconnected") {
+    text = `There is no connection to the service${asOf}. The page goes on trying, and is up to date again once it is back.`;
+  } else if (outdated?.status) {
+    text = `The service could not answer${asOf}. The page asks again by itself. ${outdated.message}`;
+  }
   const notice = byId("notice");
-  notice.hidden = state !== "disconnected";
-  notice.textContent = state === "disconnected"
-    ? `There is no connection to the service${mapAt ? `; this is the map as of ${moment(mapAt)}` : ""}. The page goes on trying, and is up to date again once it is back.`
-    : "";
+  notice.hidden = !text;
+  if (notice.textContent !== text) notice.textContent = text; // told once, not with every attempt
 }
 
 /** What changes with the address: credits by another model are there already, all else is asked for. */

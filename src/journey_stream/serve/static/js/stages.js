@@ -60,7 +60,7 @@ const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value)
 
 function bandBar(bands, customers) {
   const parts = BANDS.filter((band) => bands[band]);
-  return h("div", { class: "bands", role: "img", "aria-label": `Churn risk: ${parts.map((band) => `${bands[band]} ${band}`).join(", ") || "nobody"}` },
+  return h("div", { class: "bands", role: "img", "aria-label": `Churn risk: ${parts.map((band) => `${count(bands[band])} ${band}`).join(", ") || "nobody"}` },
     parts.map((band) => h("span", { class: `band ${band}`, size: { width: `${((bands[band] / customers) * 100).toFixed(2)}%` } })));
 }
 

@@ -5,19 +5,22 @@ import { h, s, show } from "./dom.js";
 export function loading(root, tall = false) {
   root.setAttribute("aria-busy", "true");
   if (root.childElementCount) return; // what is there stays until the new is
-  root.append(tall ? h("div", { class: "bone tall" }) : h("div", { class: "bones" }, [1, 2, 3].map(() => h("div", { class: "bone" }))));
+  root.append(tall ? h(root.matches("ol") ? "li" : "div", { class: "bone tall" }) : h("div", { class: "bones" }, [1, 2, 3].map(() => h("div", { class: "bone" }))));
 }
 
-/** Says why; but what is there stays when the service is just away, for the page says that at its head. */
-export function failed(root, error, again) {
+/** What is there is not being read any more. */
+export function ready(root) {
+  root.removeAttribute("aria-busy");
+}
+
+/** Says why, in place of what is there unless that is kept. */
+export function failed(root, error, again, kept = false) {
   if (error.name === "AbortError") return;
-  if (error.status === 0 && root.childElementCount && !root.querySelector(":scope > .bone, :scope > .bones, :scope > .failed")) {
-    root.removeAttribute("aria-busy");
-    return;
-  }
+  if (kept) return ready(root);
   show(root, h("div", { class: "note failed", role: "alert" },
     h("strong", {}, error.status === 404 ? "Nobody by this name" : "This could not be read"),
     error.message,
+    error.passes && " The page asks again by itself.",
     again && h("div", {}, h("button", { type: "button", "data-key": "again", onclick: again }, "Try again"))));
 }
 
