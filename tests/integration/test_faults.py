@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import json
 import os
 import random
 import subprocess
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +26,7 @@ from tests.support.kafka_proxy import Api, Proxy, Way, add_proxied_listener
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 DISK_MB = 192
 CUTS_EACH = 2
+WAYS: tuple[Way, ...] = ("request", "response")
 TRANSACTION = (Api.INIT_PRODUCER_ID, Api.ADD_PARTITIONS_TO_TXN, Api.PRODUCE, Api.END_TXN)
 
 
@@ -103,7 +106,7 @@ async def test_a_network_cut_at_every_step_of_a_transaction(
 
     async with under_load(tmp_path, settings, some(prefix, 30_000), seconds=150) as load:
         for api in TRANSACTION:
-            for way in ("request", "response"):
+            for way in WAYS:
                 cutting = asyncio.create_task(proxy.cut(api, way, CUTS_EACH))
                 if api is Api.INIT_PRODUCER_ID:
                     load.start()
@@ -114,6 +117,11 @@ async def test_a_network_cut_at_every_step_of_a_transaction(
                 await load.watch.first_after(time.monotonic())
         await load.recovered(f"{CUTS_EACH} cuts each at {len(TRANSACTION)} steps, both ways", time.monotonic())
 
+    # Each cut hit the producer of a task, twelve of them inside its transaction, none the router's, which has no id.
+    by_task = {settings.transactional_id(partition) for partition in range(settings.partitions)}
+    assert {one.transactional_id for one in proxy.cuts} <= by_task
+    cuts = Counter((one.api, one.way) for one in proxy.cuts)
+    assert dict.fromkeys(itertools.product(TRANSACTION, WAYS), CUTS_EACH) == cuts
     # The position of a task travels in its state, so no offsets do in its transactions.
     assert set() == {Api.ADD_OFFSETS_TO_TXN, Api.TXN_OFFSET_COMMIT} & proxy.seen
 
@@ -129,6 +137,9 @@ async def test_a_network_cut_at_the_end_of_a_transaction(
         load.feeder.hurry()
         await cutting
         await load.recovered(f"cut at END_TXN, {way}", time.monotonic())
+
+    [cut] = proxy.cuts
+    assert cut.transactional_id in {settings.transactional_id(partition) for partition in range(settings.partitions)}
 
 
 @pytest.mark.soak
