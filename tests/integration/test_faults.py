@@ -17,15 +17,22 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.integration.journeys import Sent
+from journey_stream.worker.config import Settings
+from tests.integration.journeys import HOUR_MS, WITH_IDENTITY, Sent, model
+from tests.integration.judging import until_all_is_processed
 from tests.integration.load import prepare, some, under_load
-from tests.integration.reading import read_all
+from tests.integration.reading import published, read_all
+from tests.integration.running import read, send
+from tests.integration.truth import truth
+from tests.integration.workers import Worker
 from tests.support.kafka import KafkaBroker
 from tests.support.kafka_proxy import Api, Proxy, Way, add_proxied_listener
 
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 DISK_MB = 192
 CUTS_EACH = 2
+MANY = 40
+BELLS = "\a" * 60
 WAYS: tuple[Way, ...] = ("request", "response")
 TRANSACTION = (Api.INIT_PRODUCER_ID, Api.ADD_PARTITIONS_TO_TXN, Api.PRODUCE, Api.END_TXN)
 
@@ -195,6 +202,51 @@ async def test_touchpoints_that_are_large(proxied: Proxied, prefix: str, tmp_pat
         await load.recovered("large touchpoints (5 % up to 15 kB), 60 too large", time.monotonic(), "no fault ends")
 
 
+async def test_a_stage_change_that_is_larger_than_its_topic_takes(
+    proxied: Proxied, prefix: str, tmp_path: Path
+) -> None:
+    """It cites many touchpoints of long names: as many stay as fit, one dead letter says so, and work goes on.
+
+    Control characters take six bytes each in JSON and one in the state, which has to hold the names, too.
+    """
+    settings = await prepare(tmp_path, proxied.broker.bootstrap, prefix, record_bytes_max=10_000)
+    asks_for_many = WITH_IDENTITY.replace("count: 3", f"count: {MANY}")
+    (tmp_path / "model.yaml").write_text(asks_for_many)
+    start = time.time_ns() // 1_000_000 - 6 * HOUR_MS
+    views = [_of_c1(settings, "web", "view", start + n * 60_000, event_id=f"{n:03}{BELLS}") for n in range(MANY)]
+    bought = _of_c1(settings, "store", "purchase", start + 3 * HOUR_MS, value=20)
+    after = [bought, _changed(bought, event_id="other", customer_id="c2")]
+
+    with Worker(tmp_path / "journey.yaml", "worker") as worker:
+        await send(settings, views)
+        await read(settings, settings.topics.stage_changes, 2)
+        # Who restores what was too large goes on with it as whoever decided it does.
+        worker.wait_started()
+        worker.kill()
+    with Worker(tmp_path / "journey.yaml", "successor") as worker:
+        for count, one in enumerate(after, 3):
+            await send(settings, [one])
+            await read(settings, settings.topics.stage_changes, count)
+        await until_all_is_processed(settings, 60.0, worker.tail)
+        assert 0 == await asyncio.to_thread(worker.terminate), worker.tail()
+
+    model_of_it = model(asks_for_many)
+    now = [time.time_ns() // 1_000_000] * settings.partitions
+    expected = await asyncio.to_thread(truth, [*views, *after], model_of_it, now, settings.limits)
+    assert expected.net == {profile: found.net for profile, found in (await published(settings)).items()}
+    [cited] = [
+        message["because"]["evidence"]
+        for record in await read_all(settings.bootstrap_servers[0], settings.topics.stage_changes)
+        for message in [json.loads(record.value)]
+        if message["because"]["rule"] == "wants" and message["revision"] == 2
+    ]
+    assert 0 < len(cited) < MANY
+    assert [_id_of(one) for one in views[: len(cited)]] == cited
+    [letter] = await read_all(settings.bootstrap_servers[0], settings.topics.dead_letters)
+    assert b"output_too_large" == dict(letter.headers)["dead_letter_reason"]
+    assert views[-1].value == letter.value
+
+
 @pytest.mark.soak
 async def test_one_customer_with_a_third_of_everything(proxied: Proxied, prefix: str, tmp_path: Path) -> None:
     settings = await prepare(tmp_path, proxied.broker.bootstrap, prefix, touchpoints_max=20_000)
@@ -277,6 +329,13 @@ def _is_touchpoint(one: Sent) -> bool:
 
 def _padded(one: Sent, size: int) -> Sent:
     return _changed(one, properties={"padding": "x" * size}) if _is_touchpoint(one) else one
+
+
+def _of_c1(settings: Settings, channel: str, kind: str, at: int, **fields: object) -> Sent:
+    """A touchpoint of customer c1 that is named after its type unless `fields` have an event_id."""
+    [topic] = [source for source in settings.sources if source.endswith(f".{channel}")]
+    body = {"event_id": kind, "occurred_at": at, "channel": channel, "type": kind, "customer_id": "c1"}
+    return Sent(topic, 0, time.time_ns() // 1_000_000, None, json.dumps(body | fields).encode())
 
 
 def _id_of(one: Sent) -> str:
