@@ -54,8 +54,9 @@ async def prepare(directory: Path, bootstrap: str, prefix: str, workers_bootstra
 class Load:
     """Workers that were started, what feeds them, and who watches what comes out."""
 
-    def __init__(self, directory: Path, settings: Settings, feeder: Feeder, watch: Watch) -> None:
+    def __init__(self, directory: Path, settings: Settings, feeder: Feeder, watch: Watch, settle: float) -> None:
         self.settings, self.feeder, self.watch = settings, feeder, watch
+        self._settle = settle
         self.workers: list[Worker] = []
         self._config = directory / "journey.yaml"
         self._count = 0
@@ -78,7 +79,7 @@ class Load:
         """Feed all that is left, and return when nothing waits; `ended` is when the fault was over (monotonic)."""
         self.feeder.finish()
         first = await self.watch.first_after(ended)
-        await until_all_is_processed(self.settings, SETTLE_SECONDS_MAX, self.logs)
+        await until_all_is_processed(self.settings, self._settle, self.logs)
         for worker in self.workers:
             assert worker.running, worker.tail()
         found = Recovery(fault, first, time.monotonic() - ended, note)
@@ -98,16 +99,18 @@ async def under_load(
     workers: int = 2,
     others: Sequence[tuple[str, Mapping[str, str]]] = (),
     fed_first: bool = False,
+    settle: float = SETTLE_SECONDS_MAX,
 ) -> AsyncIterator[Load]:
     """Feed `sent` within about so many seconds to workers; after the block all of it must have had its effect, once.
 
     `others` are workers of a role with variables of their environment. If `fed_first`, all is fed before the block.
+    Within `settle` seconds all has to be processed.
     `truly` are those that count, `refused` those that must end as dead letters; otherwise all and none.
     """
     feeder = Feeder(settings, sent, seconds)
     feeding: asyncio.Task[None] | None = None
     async with Watch(settings) as watch:
-        load = Load(directory, settings, feeder, watch)
+        load = Load(directory, settings, feeder, watch, settle)
         try:
             for _ in range(workers):
                 load.start()
@@ -124,7 +127,7 @@ async def under_load(
             yield load
             feeder.finish()
             await feeding
-            await until_all_is_processed(settings, SETTLE_SECONDS_MAX, load.logs)
+            await until_all_is_processed(settings, settle, load.logs)
             for worker in [*load.workers]:
                 await load.end(worker)
         finally:

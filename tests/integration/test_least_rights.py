@@ -25,7 +25,9 @@ from journey_stream.worker.rights_check import missing_rights, require_rights
 from journey_stream.worker.topics import create_topics, require_topics
 from tests.integration.guarded import USERS_MAX, Guarded
 from tests.integration.journeys import WITH_IDENTITY
+from tests.integration.reading import read_all
 from tests.integration.running import read, running, send
+from tests.integration.test_cli import Cli
 from tests.integration.test_worker import raw, touchpoint
 from tests.support.granting import grant
 
@@ -73,15 +75,32 @@ class Commands:
         (directory / "model.yaml").write_text(WITH_IDENTITY)
 
     async def __call__(self, component: str, *arguments: str) -> str:
-        user = await allowed(self._guarded, self._settings, component)
+        path = await self.config_of(component)
+        ran = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--config", str(path)])
+        assert ran.exit_code == 0, (component, ran.output, ran.exception)
+        return ran.output
+
+    async def refused(self, component: str, *arguments: str) -> None:
+        """The same as a process, and without the first of its rights that a broker can be asked about."""
+        rights = rights_of(component, self._settings)
+        number, right = next(one for one in enumerate(rights) if one[1].operation is not Operation.CREATE)
+
+        ran = await asyncio.to_thread(Cli(await self.config_of(component, number)), *arguments)
+
+        said = ran.stdout + ran.stderr
+        assert 1 == ran.returncode, (component, said)
+        assert str(right) in said, (component, said)
+        assert component == "subscriber" or f"{component} needs {right}." in said, (component, said)
+
+    async def config_of(self, component: str, without: int | None = None) -> Path:
+        """A file with the settings of a new user, as for `allowed`."""
+        user = await allowed(self._guarded, self._settings, component, without)
         assert user.sasl_password is not None
         config = user.model_dump(mode="json", exclude_defaults=True)
         config |= {"sasl_password": user.sasl_password.get_secret_value(), "model": "model.yaml"}
         path = self._directory / f"{component}.yaml"
         path.write_text(json.dumps(config))
-        ran = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--config", str(path)])
-        assert ran.exit_code == 0, (component, ran.output, ran.exception)
-        return ran.output
+        return path
 
 
 async def test_every_part_works_with_exactly_its_rights(strict: Guarded, prefix: str, tmp_path: Path) -> None:
@@ -155,6 +174,46 @@ async def test_with_one_right_less_a_part_refuses_to_start_and_names_it(
         assert (right,) == raised.value.missing
         assert f"{component} needs {right}." in str(raised.value)
         assert f"--operation {right.operation}" in str(raised.value)
+
+
+ENTRIES = {
+    "worker": ("worker",),
+    "router": ("worker", "--role", "router"),
+    "tasks": ("worker", "--role", "tasks"),
+    "serve": ("serve", "--port", "0"),
+    "topics-create": ("topics", "create"),
+    "topics-check": ("topics", "check"),
+    "replay": ("replay", "history.jsonl"),
+    "replay-as-of": ("replay", "history.jsonl", "--as-of", "2020-01-01"),
+    "dead-letters": ("dead-letters", "list"),
+    "dead-letters-replay": ("dead-letters", "replay"),
+    "identity": ("identity", "block", "c9", "--why", "a test"),
+    "explain": ("explain", "c1"),
+    "export": ("export", "c1"),
+    "erase": ("erase", "c1", "--why", "a test"),
+    # The Faust app is a pattern for a program of the subscriber's own and does not ask; this does for it.
+    "subscriber": ("acls", "check", "subscriber"),
+}
+"""How each part is started."""
+
+
+async def test_what_people_start_ends_with_the_name_of_the_right_that_it_lacks(
+    strict: Guarded, prefix: str, tmp_path: Path
+) -> None:
+    settings = settings_of(strict, prefix, serve_database=str(tmp_path / "map.duckdb"))
+    commands = Commands(strict, settings, tmp_path)
+    await create_topics(settings)
+    [bought] = [touchpoint(settings, "e1", "add_to_cart")]
+    history = tmp_path / "history.jsonl"
+    history.write_bytes((bought.value or b"") + b"\n")
+
+    assert ENTRIES.keys() == COMPONENTS.keys()
+    for component, entry in ENTRIES.items():
+        arguments = [str(history) if one == history.name else one for one in entry]
+        await commands.refused(component, *arguments)
+
+    written = [settings.topics.operations, *settings.sources, settings.topics.log]
+    assert [[], [], []] == [await read_all(strict.open, topic) for topic in written]
 
 
 async def test_without_the_right_to_make_a_topic_its_creation_names_it(strict: Guarded, prefix: str) -> None:

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import pytest
+from aiokafka.protocol.api import RequestStruct
+from aiokafka.protocol.produce import ProduceRequest_v2, ProduceRequest_v3, ProduceRequest_v7
+from aiokafka.protocol.transaction import AddPartitionsToTxnRequest_v0, EndTxnRequest_v0, InitProducerIdRequest_v0
 
 from tests.support.kafka import free_port
-from tests.support.kafka_proxy import Api, Proxy, Way
+from tests.support.kafka_proxy import Api, Cut, Proxy, Way, transactional_id_of
 
 
 class Served(NamedTuple):
@@ -41,8 +44,23 @@ def _framed(body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + body
 
 
-def _request(api: Api, number: int) -> bytes:
-    return api.to_bytes(2, "big") + b"\0\1" + number.to_bytes(4, "big") + b"rest"
+def _request(api: Api, number: int, transactional_id: str | None = "app-0") -> bytes:
+    """What aiokafka sends: of `PRODUCE` in version 7, of the others in version 0."""
+    request: RequestStruct
+    match api:
+        case Api.PRODUCE:
+            request = ProduceRequest_v7(transactional_id, -1, 1_000, [("topic", [(0, b"records")])])
+        case Api.INIT_PRODUCER_ID:
+            request = InitProducerIdRequest_v0(transactional_id, 1_000)
+        case Api.ADD_PARTITIONS_TO_TXN:
+            request = AddPartitionsToTxnRequest_v0(transactional_id, 9, 1, [("topic", [0])])
+        case _:
+            request = EndTxnRequest_v0(transactional_id, 9, 1, True)
+    return _headed(request, number)
+
+
+def _headed(request: RequestStruct, number: int = 1) -> bytes:
+    return bytes(request.build_request_header(number, "a client").encode() + request.encode())
 
 
 async def _ask(port: int, *requests: bytes) -> list[bytes]:
@@ -81,7 +99,40 @@ async def test_it_cuts_before_or_after_the_broker_has_the_request(served: Served
 
     assert 1 == len(answers)
     assert reached == len(served.got)
+    assert [Cut(Api.END_TXN, way, "app-0")] == served.proxy.cuts
     assert 1 == len(await _ask(served.port, _request(Api.END_TXN, 3)))
+
+
+@pytest.mark.parametrize("way", ["request", "response"])
+@pytest.mark.parametrize("api", [Api.PRODUCE, Api.INIT_PRODUCER_ID])
+async def test_it_leaves_alone_what_belongs_to_no_transaction(served: Served, api: Api, way: Way) -> None:
+    cutting = asyncio.create_task(served.proxy.cut(api, way))
+    await asyncio.sleep(0)
+
+    assert 1 == len(await _ask(served.port, _request(api, 1, None)))
+    assert not cutting.done()
+    assert 1 == len(await _ask(served.port, _request(api, 2, None), _request(api, 3, "app-2")))
+    await cutting
+    assert [Cut(api, way, "app-2")] == served.proxy.cuts
+
+
+TRANSACTIONAL = (Api.PRODUCE, Api.INIT_PRODUCER_ID, Api.ADD_PARTITIONS_TO_TXN, Api.END_TXN)
+
+
+@pytest.mark.parametrize("api", TRANSACTIONAL)
+def test_a_request_says_whose_transaction_it_is_part_of(api: Api) -> None:
+    assert "app-3" == transactional_id_of(_request(api, 1, "app-3"))
+    assert transactional_id_of(_request(api, 1, None)) is None
+
+
+def test_versions_say_where_the_transactional_id_is() -> None:
+    compact = _headed(InitProducerIdRequest_v0("", 0))[:-6]
+    compact = compact[:2] + b"\0\2" + compact[4:] + b"\0"
+
+    assert "app" == transactional_id_of(_headed(ProduceRequest_v3("app", -1, 1, [])))
+    assert transactional_id_of(_headed(ProduceRequest_v2(-1, 1, []))) is None
+    assert transactional_id_of(compact + b"\0" + b"more") is None
+    assert "a" * 200 == transactional_id_of(compact + b"\xc9\1" + b"a" * 200 + b"more")
 
 
 async def test_it_holds_up_both_ways(served: Served) -> None:
