@@ -88,7 +88,9 @@ def _paths(reading: Reading, goal: str, by: str, look_back_ms: int) -> Paths:
     entered = f"{codes_of_moves(moves)} AND {reading.fits('h')}"
     reading.make(
         "named",
-        f"SELECT k.contact, {KEYS[by]} AS key, dense_rank() OVER (ORDER BY {KEYS[by]}) AS number FROM facts.contacts k",
+        # Of one type, whatever gets the credit: PostgreSQL refuses a prepared statement whose result changes its type.
+        f"SELECT k.contact, CAST({KEYS[by]} AS VARCHAR) AS key, dense_rank() OVER (ORDER BY {KEYS[by]}) AS number "
+        "FROM facts.contacts k",
     )
     reading.make(
         "steps",

@@ -92,6 +92,20 @@ def test_credit_is_by_channel_by_type_or_by_campaign(rows: Rows) -> None:
     assert look(rows, by="campaign").keys == [None, "spring"]
 
 
+def test_one_connection_can_be_asked_for_every_credit_again_and_again(rows: Rows) -> None:
+    buyer(rows, "ann", 3, (1, "email"), (2, "web"))
+    rows.refresh()
+    connection, found = rows.connect(), list[str]()
+
+    # PostgreSQL's driver prepares a statement that it has seen often.
+    for _ in range(4):
+        for by in ("type", "channel", "campaign"):
+            with read(connection, DIALECTS[rows.dialect], EVERYTHING) as reading:
+                found.append(attribution(reading, "purchase", by, 30).by)
+
+    assert ["type", "channel", "campaign"] * 4 == found
+
+
 def test_an_entry_ahead_of_now_is_a_conversion_as_it_is_on_the_map(rows: Rows) -> None:
     buyer(rows, "ann", 201, (1, "email"))
 
