@@ -85,9 +85,9 @@ the original had none.
 **Time.** Lateness is the time from when something happened to the timestamp of its record, so with the old timestamp
 it is judged as it was the first time: what was in time still is, and `too_late` stays so unless `lateness` was raised.
 With `--now` the record gets the present time. That makes it *later*, never more in time: use it for `from_the_future`,
-once that future has come or the [router's clock](operating.md#clocks) is right (a task's letter has the time at which the
-router took the touchpoint), and for records that are older than their source keeps, which the broker would delete before
-a router reads them (the command holds those back and says so). There is no way to have a late touchpoint admitted but
+once that future has come or the [router's clock](operating.md#clocks) is right (a task's letter has the time at which
+the router took the touchpoint), and for records that are older than their source keeps, which the broker would delete
+before a router reads them (the command holds those back and says so). There is no way to have a late touchpoint admitted but
 a larger `lateness`. Even then its place in the customer's history may be final: a profile folds what is older than
 `lateness` and `allowance` by the clock of its task, and what comes to be placed before that is `too_late` once more.
 
