@@ -88,8 +88,9 @@ With `--now` the record gets the present time. That makes it *later*, never more
 once that future has come or the [router's clock](operating.md#clocks) is right (a task's letter has the time at which
 the router took the touchpoint), and for records that are older than their source keeps, which the broker would delete
 before a router reads them (the command holds those back and says so). There is no way to have a late touchpoint
-admitted but a larger `lateness`. Even then its place in the customer's history may be final: a profile folds what is older than
-`lateness` and `allowance` by the clock of its task, and what comes to be placed before that is `too_late` once more.
+admitted but a larger `lateness`. Even then its place in the customer's history may be final: a profile folds what
+is older than `lateness` and `allowance` by the clock of its task, and what comes to be placed before that is `too_late`
+once more.
 
 What cannot be sent is listed with the reason: letters that are cut or withheld (their source may still have the
 record), those of `journey.log`, which came from no source, and those of topics that are no sources any more. Who was
