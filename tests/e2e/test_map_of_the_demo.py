@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import pytest
 
@@ -22,7 +24,9 @@ from journey_stream.worker.config_file import load_settings
 from tests.e2e.test_demo import at_a_terminal
 from tests.integration.journeys import Sent
 from tests.integration.running import send
+from tests.integration.test_observability import DASHBOARDS, NOT_YET, RULES, queries_of
 from tests.support.map_words import count, decimal, duration, words
+from tests.support.prometheus import Prometheus, find
 from tests.support.waiting import until
 
 pytest.importorskip("noida_db")
@@ -96,20 +100,36 @@ class Map:
             return False
 
 
+class Shown(NamedTuple):
+    """A map of the whole year, and what Prometheus has seen of it; None where there is no Prometheus."""
+
+    map: Map
+    prometheus: Prometheus | None
+
+
 @pytest.fixture(scope="module")
-def journey_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Map]:
-    """A map of the whole year."""
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     system_browser()
     temporary = tmp_path_factory.mktemp("demo")
-    with at_a_terminal(temporary, "--seconds", "0") as terminal:
-        terminal.read_until("keeps running until Ctrl-C")
+    with at_a_terminal(temporary, "--seconds", "0") as terminal, contextlib.ExitStack() as watching:
+        until(lambda: bool(list(temporary.glob("journey-demo-*/journey.yaml"))), SECONDS_MAX)
         (directory,) = temporary.glob("journey-demo-*")
         settings = load_settings(directory / "journey.yaml", environ={})
+        prometheus = None
+        if shutil.which("prometheus") is not None:
+            worker = f"{settings.metrics_host}:{settings.metrics_port}"
+            prometheus = watching.enter_context(Prometheus(tmp_path_factory.mktemp("metrics") / "data", worker, RULES))
+        terminal.read_until("keeps running until Ctrl-C")
         with Map(settings, tmp_path_factory.mktemp("map")) as shown:
             shown.start()
             until(lambda: bool(shown.ask("/api/map")["totals"]["touchpoints"] == 164_539), SECONDS_MAX)
-            yield shown
+            yield Shown(shown, prometheus)
             assert shown.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def journey_map(shown: Shown) -> Map:
+    return shown.map
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +327,19 @@ def test_the_keyboard_alone_gets_to_the_map(open_page) -> None:
     page.keyboard.press("Enter")
 
     assert page.evaluate("document.activeElement.id") == "content"
+
+
+# Households have one identifier each, and come in order and whole. tests/integration/test_observability.py asks for these
+# of a worker that has had all kinds of input.
+NOT_IN_THE_YEAR = {"Corrections", "Identity changes", "Links and what follows from them", "Refused by source"}
+
+
+def test_every_query_of_the_dashboards_finds_what_it_asks_for_of_the_demo(shown: Shown) -> None:
+    prometheus = shown.prometheus or pytest.skip(f"no Prometheus at {find('prometheus')}")
+    asked = {(file.name, *query) for file in DASHBOARDS for query in queries_of(file)}
+    asked = {query for query in asked if not NOT_YET.search(query[2])}
+
+    missing = {(panel, query) for _, panel, query in asked if not prometheus.query(query)}
+
+    assert len(asked) > 40
+    assert {panel for panel, _ in missing} <= NOT_IN_THE_YEAR, missing
