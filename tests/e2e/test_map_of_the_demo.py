@@ -329,8 +329,8 @@ def test_the_keyboard_alone_gets_to_the_map(open_page) -> None:
     assert page.evaluate("document.activeElement.id") == "content"
 
 
-# Households have one identifier each, and come in order and whole. tests/integration/test_observability.py asks for these
-# of a worker that has had all kinds of input.
+# Households have one identifier each, and come in order and whole. These are asked for in
+# tests/integration/test_observability.py, of a worker that has had all kinds of input.
 NOT_IN_THE_YEAR = {"Corrections", "Identity changes", "Links and what follows from them", "Refused by source"}
 
 
