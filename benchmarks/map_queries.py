@@ -86,6 +86,24 @@ def fill(connection: duckdb.DuckDBPyConnection, customers_: int, changes: int, t
     )
 
 
+def add_rows(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to `fill`, and where."""
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--changes", type=int, default=10, help="per customer")
+    parser.add_argument("--touchpoints", type=int, default=3, help="per customer")
+    parser.add_argument(
+        "--directory", help="where the database is made; the system's place for such files if not given"
+    )
+
+
+def rows_of(options: argparse.Namespace) -> str:
+    """What these options fill, in words."""
+    return (
+        f"{options.customers:,} customers, {options.customers * options.changes:,} standing changes, "
+        f"{options.customers * options.touchpoints:,} touchpoints"
+    )
+
+
 def measured(ask: Callable[[], object], repeats: int) -> tuple[float, float, float]:
     """Median and 95th percentile of its milliseconds, and the median of those of processor time."""
     ask()
@@ -176,9 +194,8 @@ def main() -> None:
             rows.append((name, f"{median_ms:,.0f}", f"{p95_ms:,.0f}", f"{busy_ms:,.0f}"))
             print(f"{name:34} p50 {median_ms:8,.0f}  p95 {p95_ms:8,.0f}  processor {busy_ms:8,.0f} ms", flush=True)
     body = (
-        f"{options.customers:,} customers, {options.customers * options.changes:,} standing changes, "
-        f"{options.customers * options.touchpoints:,} touchpoints; each question asked {options.repeats} times, "
-        f"nothing cached. Reading all facts at the start: {read_ - filled:.0f} s.\n\n"
+        f"{rows_of(options)}; each question asked {options.repeats} times, nothing cached. "
+        f"Reading all facts at the start: {read_ - filled:.0f} s.\n\n"
         f"{report.table(('question', 'p50 ms', 'p95 ms', 'processor ms'), rows)}"
     )
     report.publish(options.title, body)
@@ -186,13 +203,8 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.map_queries")
-    parser.add_argument("--customers", type=int, default=1_000_000)
-    parser.add_argument("--changes", type=int, default=10, help="per customer")
-    parser.add_argument("--touchpoints", type=int, default=3, help="per customer")
+    add_rows(parser)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument(
-        "--directory", help="where the database is made; the system's place for such files if not given"
-    )
     parser.add_argument("--title", help="adds the result to RESULTS.md under this title")
     return parser.parse_args()
 

@@ -10,10 +10,8 @@ being read. What is asked for once at a version is kept: before each load with *
 
 import argparse
 import contextlib
-import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -23,16 +21,17 @@ import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks import report
-from benchmarks.map_queries import fill
+from benchmarks.map_queries import add_rows, fill, rows_of
 from journey_stream.journey.load import preset
 from journey_stream.serve.api.app import create_app
 from journey_stream.serve.run import listening
 from journey_stream.serve.store.duckdb_store import DuckDBStore
 from journey_stream.serve.store.meta import Origin
+from tests.support.map_page import FLAGS, system_browser
+from tests.support.waiting import until
 
 READY_SECONDS_MAX = 300.0
 WAIT_MS_MAX = 60_000
-FLAGS = ["--no-sandbox", "--disable-gpu"]
 
 MAP_IS_THERE = "() => document.querySelector('#stations .station') !== null && performance.now()"
 ALL_IS_THERE = """() => document.querySelector('#stations .station') !== null
@@ -48,15 +47,9 @@ def served(store: DuckDBStore) -> Iterator[str]:
         running = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         running.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        deadline = time.monotonic() + READY_SECONDS_MAX
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{url}/readyz").is_success:
-                    break
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the service was not ready within {READY_SECONDS_MAX:.0f} s")
-            time.sleep(0.1)
         try:
+            # It listens already, so that a question waits until the service takes it.
+            until(lambda: httpx.get(f"{url}/readyz").is_success, READY_SECONDS_MAX)
             yield url
         finally:
             app.state.live.end_streams()
@@ -80,9 +73,7 @@ def load(browser: Browser, url: str) -> tuple[float, float]:
 
 def main() -> None:
     options = _options()
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        raise SystemExit("no Chromium is installed")
+    path = system_browser()
     with tempfile.TemporaryDirectory(prefix="journey-stream-page-", dir=options.directory) as scratch:
         store = DuckDBStore(Path(scratch) / "journey.duckdb", Origin("page-load", "journey."))
         connection = store.connect()
@@ -103,8 +94,7 @@ def main() -> None:
                 times = [one[place] for one in found]
                 rows.append((name, what, str(len(times)), f"{median(times):,.0f}", f"{max(times):,.0f}"))
     body = (
-        f"{options.customers:,} customers, {options.customers * options.changes:,} standing changes, "
-        f"{options.customers * options.touchpoints:,} touchpoints; browser and service share the machine.\n\n"
+        f"{rows_of(options)}; browser and service share the machine.\n\n"
         f"{report.table(('service', 'until', 'loads', 'median ms', 'max ms'), rows)}"
     )
     report.publish(options.title, body)
@@ -112,12 +102,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page_load")
-    parser.add_argument("--customers", type=int, default=1_000_000)
-    parser.add_argument("--changes", type=int, default=10, help="per customer")
-    parser.add_argument("--touchpoints", type=int, default=3, help="per customer")
+    add_rows(parser)
     parser.add_argument("--starts", type=int, default=3, help="of the service, with nothing kept")
     parser.add_argument("--repeats", type=int, default=11, help="loads after the first of the last start")
-    parser.add_argument("--directory", help="where the database is made")
     parser.add_argument("--title", help="adds the result to RESULTS.md under this title")
     return parser.parse_args()
 

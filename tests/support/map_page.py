@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.support.programs import not_here
 from tests.support.waiting import until
 
 START_SECONDS_MAX = 60.0
@@ -93,10 +93,7 @@ def system_browser() -> str:
     named = os.environ.get("JOURNEY_TEST_BROWSER")
     found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
-        message = "no Chromium: install it, or name it in JOURNEY_TEST_BROWSER"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        not_here("no Chromium: install it, or name it in JOURNEY_TEST_BROWSER")
     return found
 
 

@@ -15,6 +15,18 @@ class Ran(NamedTuple):
 
 Run = Callable[..., Ran]
 
+TWO_STAGES = """\
+model: shop
+version: 3
+stages: [{id: visitor, meaning: Came by}, {id: customer, meaning: Bought}]
+touchpoints:
+  visit: {meaning: Came by, match: [{channel: web}]}
+  purchase: {meaning: Bought, match: [{channel: store, type: purchase}]}
+rules:
+  - {id: bought, to: customer, when: purchase, text: Bought something}
+  - {id: came-by, to: visitor, when: visit, text: Came by}
+"""
+
 
 @pytest.fixture
 def run(

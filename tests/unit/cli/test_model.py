@@ -2,19 +2,7 @@ import json
 from pathlib import Path
 
 from journey_stream.journey.load import PRESETS
-from tests.unit.cli.conftest import Run
-
-TWO_STAGES = """\
-model: shop
-version: 3
-stages: [{id: visitor, meaning: Came by}, {id: customer, meaning: Bought}]
-touchpoints:
-  visit: {meaning: Came by, match: [{channel: web}]}
-  purchase: {meaning: Bought, match: [{channel: store, type: purchase}]}
-rules:
-  - {id: bought, to: customer, when: purchase, text: Bought something}
-  - {id: came-by, to: visitor, when: visit, text: Came by}
-"""
+from tests.unit.cli.conftest import TWO_STAGES, Run
 
 
 def test_a_good_model_is_ok(run: Run, tmp_path: Path) -> None:

@@ -6,23 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import TWO_STAGES, Run
 
 NOBODY = "127.0.0.1:1"
 """Where no broker answers: whoever asked there would complain of that."""
 
-BROKEN = """\
-model: shop
-version: 3
-stages: [{id: visitor, meaning: Came by}, {id: customer, meaning: Bought}]
-touchpoints:
-  visit: {meaning: Came by, match: [{channel: web}]}
-  purchase: {meaning: Bought, match: [{channel: store, type: purchase}]}
-rules:
-  - {id: bought, to: custumer, when: purchase, text: Bought something}
-  - {id: came-by, to: visitor, when: visit, text: Came by}
-inactivity:
-  - {id: gone, in: [customer], nothing_for: 30 days, of: visit, to: visitor, text: Did nothing for a month}
+BROKEN = f"""\
+{TWO_STAGES.replace("to: customer", "to: custumer")}inactivity:
+  - {{id: gone, in: [customer], nothing_for: 30 days, of: visit, to: visitor, text: Did nothing for a month}}
 """
 
 

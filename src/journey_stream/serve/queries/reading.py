@@ -66,9 +66,9 @@ class Reading:
         """The answer to any other query, in the same state of the database."""
         return self._connection.execute(query, parameters).fetchall()
 
-    def make(self, table: str, query: str) -> str:
+    def make(self, table: str, query: str, parameters: Sequence[object] = ()) -> str:
         """A temporary table, which is gone with this reading; returns its name."""
-        self._connection.execute(f"CREATE TEMPORARY TABLE {table} AS {query}")
+        self._connection.execute(f"CREATE TEMPORARY TABLE {table} AS {query}", parameters)
         return table
 
     def of_customers(self, column: str) -> str:
@@ -176,9 +176,9 @@ class Reading:
                 f"c.no IN (SELECT t.no FROM facts.touches t WHERE {condition} AND {self.in_range('t.at_ms')})"
             )
             parameters += values
-        self._connection.execute(
-            f"CREATE TEMPORARY TABLE chosen AS SELECT c.no, c.state, c.since_ms FROM facts.customers c "
-            f"WHERE {' AND '.join(conditions)}",
+        self.make(
+            "chosen",
+            f"SELECT c.no, c.state, c.since_ms FROM facts.customers c WHERE {' AND '.join(conditions)}",
             parameters,
         )
 
@@ -213,4 +213,4 @@ def read(connection: Connection, dialect: Dialect, chosen: Filter) -> Iterator[R
     try:
         yield Reading(connection, dialect, chosen)
     finally:
-        connection.execute("ROLLBACK")  # nothing was changed but the temporary table, which goes with it
+        connection.execute("ROLLBACK")  # nothing was changed but temporary tables, which go with it
