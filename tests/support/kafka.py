@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import atexit
+import fcntl
 import os
 import random
 import signal
@@ -49,6 +50,7 @@ from tests.support.kafka_process import choose_process
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.05
+PORTS = range(20_000, 32_000)
 
 # One node, so every internal topic has one replica; few partitions, because each costs files and start-up time.
 SETTINGS = {
@@ -201,19 +203,30 @@ class KafkaBroker:
 
 
 def free_port() -> int:
-    """A free port below the range from which outgoing connections take theirs, so that it is free after a restart."""
-    for port in random.Random().sample(range(20_000, 32_000), 1_000):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-    raise BrokerFailed("no free port between 20000 and 32000")
+    """A free port below the range from which outgoing connections take theirs, so that it is free after a restart.
+
+    All test processes of a user take theirs in turn, so that nobody is given one that another has not opened yet.
+    """
+    with (Path(tempfile.gettempdir()) / f"journey-stream-{os.getuid()}.port").open("a+") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        turn.seek(0)
+        last = int(turn.read() or random.Random().choice(PORTS))
+        for step in range(1, len(PORTS)):
+            port = PORTS[(last - PORTS.start + step) % len(PORTS)]
+            if _can_be_bound(port):
+                turn.truncate(0)
+                turn.write(str(port))
+                return port
+    raise BrokerFailed(f"no free port between {PORTS.start} and {PORTS.stop}")
+
+
+def _can_be_bound(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _listens(port: int) -> bool:

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,3 +37,23 @@ def test_a_named_broker_that_does_not_answer_is_an_error(tmp_path: Path, monkeyp
 
     with pytest.raises(BrokerFailed, match="nothing there answers"):
         session_broker(tmp_path)
+
+
+def test_no_two_test_processes_are_given_the_same_port() -> None:
+    ask = "from tests.support.kafka import free_port; print(*(free_port() for _ in range(40)))"
+    asked = [subprocess.Popen([sys.executable, "-c", ask], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    ports = [int(port) for one in asked for port in one.communicate()[0].split()] + [free_port() for _ in range(40)]
+
+    assert len(ports) == 160 == len(set(ports))
+
+
+def test_a_port_that_somebody_listens_on_is_given_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    (tmp_path / f"journey-stream-{os.getuid()}.port").write_text(str(port - 1))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
+        listening.listen()
+
+        assert port < free_port()
