@@ -9,13 +9,13 @@ So they go the way of all touchpoints, and a replay of the sources keeps them.
 
 from typing import Any, Final, NamedTuple
 
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from journey_stream.events.identifiers import Policy
 from journey_stream.events.reasons import Reason
 from journey_stream.events.records import Block, Erase, Link, Unlink
 from journey_stream.events.times import MS_MAX, MS_MIN, to_ms
-from journey_stream.events.touchpoint import Touchpoint
+from journey_stream.events.touchpoint import Instant, Touchpoint
 
 CHANNEL: Final = "identity"
 TYPES: Final = ("link", "unlink", "block", "erase")
@@ -28,7 +28,7 @@ ONE_TYPE: Final = (
     "higher type, such as their customer_id"
 )
 
-_read_instant = TypeAdapter(AwareDatetime).validate_python
+_read_instant = TypeAdapter(Instant).validate_python
 
 
 class Operation(NamedTuple):

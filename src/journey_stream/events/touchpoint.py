@@ -1,10 +1,12 @@
 """The input contract: one touchpoint, as a source topic carries it."""
 
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     Strict,
@@ -12,6 +14,8 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+
+from journey_stream.events.times import EPOCH
 
 
 def _text(min_length: int, max_length: int) -> WithJsonSchema:
@@ -31,8 +35,24 @@ IdentifierValue = Annotated[str, StringConstraints(max_length=512), _text(0, 512
 
 Campaign = Annotated[str, StringConstraints(max_length=256), _text(0, 256)]
 
+_SECONDS_MAX: Final = 20_000_000_000
+"""A number up to this counts seconds since the epoch; one beyond, on either side, milliseconds."""
+
+
+def _before_the_epoch(written: Any) -> Any:
+    """A fraction of a negative number points backwards; pydantic counts it forwards and reads -1.25 as -1.75."""
+    if not isinstance(written, float) or written >= 0 or written.is_integer():
+        return written
+    unit = timedelta(seconds=1) if written >= -_SECONDS_MAX else timedelta(milliseconds=1)
+    try:
+        return EPOCH + written * unit
+    except (OverflowError, ValueError):
+        return written  # too far, which pydantic explains
+
+
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_before_the_epoch),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}),
 ]
 

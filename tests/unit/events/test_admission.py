@@ -43,6 +43,33 @@ def test_an_instant_may_be_rfc_3339_or_seconds_or_milliseconds(occurred_at: str 
 
 
 @pytest.mark.parametrize(
+    ("occurred_at", "ms"),
+    [
+        (-1, -1_000),
+        (-1.25, -1_250),
+        ("-1.25", -1_250),
+        (-5_850_477.688, -5_850_477_688),
+        (-20_000_000_000.5, -20_000_000_001),
+        (-1_704_067_200_000.25, -1_704_067_200_001),
+    ],
+)
+def test_a_number_before_the_epoch_counts_backwards_with_its_fraction(occurred_at: str | float, ms: int) -> None:
+    admitted = read_touchpoint(touchpoint(occurred_at=occurred_at))
+
+    assert isinstance(admitted, Admitted)
+    assert admitted.occurred_at == ms
+
+
+@pytest.mark.parametrize("token", ["-1e300", "-62135596800001.5"])
+def test_a_fraction_too_far_back_is_refused(token: str) -> None:
+    value = touchpoint(occurred_at=...)[:-1] + f',"occurred_at":{token}}}'.encode()
+    refused = read_touchpoint(value)
+
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.detail.split(":")[0]) == (Reason.INVALID_TOUCHPOINT, "occurred_at")
+
+
+@pytest.mark.parametrize(
     ("changes", "profile_id"),
     [
         ({"identifiers": ..., "customer_id": "c9"}, "c9"),
