@@ -1,6 +1,7 @@
 """What `replay` and `simulate` read: files of touchpoints, and data sets by name."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,13 +42,19 @@ class Problems:
 
 
 def read_inputs(names: Iterable[str], report: Problems, policy: "Policy | None" = None) -> "Iterator[HistoryRecord]":
-    """Every record of the inputs, one input after the other; `policy` is that of the model. Raises HistoryError."""
+    """Every record of the inputs, one input after the other; `policy` is that of the model.
+
+    Whether there is such an input is checked of all of them at once, before anything is read or written. Raises
+    HistoryError.
+    """
     from journey_stream.events.identifiers import DEFAULT  # noqa: PLC0415
     from journey_stream.history.datasets import dataset  # noqa: PLC0415
     from journey_stream.history.files import read_files  # noqa: PLC0415
 
-    for name in names:
-        if name.startswith(DATASET):
-            yield from dataset(name.removeprefix(DATASET)).records()
-        else:
-            yield from read_files([Path(name)], report, policy or DEFAULT)
+    inputs = [
+        dataset(name.removeprefix(DATASET)).records()
+        if name.startswith(DATASET)
+        else read_files([Path(name)], report, policy or DEFAULT)
+        for name in names
+    ]
+    return chain.from_iterable(inputs)

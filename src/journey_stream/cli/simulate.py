@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from journey_stream.cli.errors import CommandError
 from journey_stream.cli.inputs import Inputs, Problems, read_inputs
 from journey_stream.cli.options import ChurnName, Config, ModelName, instant_ms, load, resolve_model
 
@@ -44,6 +45,7 @@ def simulate(
     from journey_stream.history.simulate import simulate_records  # noqa: PLC0415
 
     settings = load(config, model=model, churn=churn)
+    _keep_inputs(files, out)
     problems = Problems()
     journey = resolve_model(settings.model)
     result = simulate_records(
@@ -59,6 +61,16 @@ def simulate(
     )
     problems.finish()
     _print_result(result, out)
+
+
+def _keep_inputs(files: list[str], out: Path) -> None:
+    """Raises CommandError when the results would be written over what they come from."""
+    from journey_stream.history.outputs import NAMES  # noqa: PLC0415
+
+    results = {(out / name).resolve() for name in NAMES}
+    for file in files:
+        if Path(file).resolve() in results:
+            raise CommandError(f"{file}: the results in {out} would overwrite this input; name another --out")
 
 
 def _print_result(result: "Simulated", out: Path) -> None:

@@ -2,7 +2,8 @@
 
 Columns are the fields of a touchpoint, `identifiers.email` and `properties.store` for nested ones. An empty cell is an
 absent field. `value`, `occurred_at` and `schema_version` are numbers where they look like one; a property is JSON where
-it reads as JSON (`12`, `true`, `"012"`, `[1,2]`) and text otherwise.
+it reads as JSON (`12`, `true`, `"012"`, `[1,2]`) and text otherwise. A whole column `identifiers` or `properties` holds
+JSON objects.
 """
 
 import csv
@@ -90,6 +91,8 @@ def _value(
         return Value(line, to_json(row))
     except UnicodeEncodeError:
         return Value(line, original, "not UTF-8")
+    except TypeError as error:
+        return Value(line, original, str(error))
 
 
 def _converter(column: str) -> Callable[[str], Any]:
@@ -97,19 +100,21 @@ def _converter(column: str) -> Callable[[str], Any]:
         return _json_or_text
     if column in {"value", "occurred_at", "schema_version"}:
         return _number_or_text
-    if column == "properties":
-        return _json_or_text
     return str
 
 
 def _number_or_text(cell: str) -> int | float | str:
-    number = _json_or_text(cell)
+    number = _json(cell)
     return number if type(number) is int or type(number) is float else cell
 
 
 def _json_or_text(cell: str) -> Any:
     if cell.lstrip("-").isdecimal() and len(cell) > _EXACT_DIGITS_MAX:
         return cell
+    return _json(cell)
+
+
+def _json(cell: str) -> Any:
     try:
         return _decode_json(cell)
     except (msgspec.DecodeError, UnicodeEncodeError):

@@ -4,9 +4,11 @@ A bad line never stops the stream: it is reported and passed on as it stands, so
 same bytes from a topic would. A file that cannot be read at all raises `HistoryError`.
 """
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -23,12 +25,11 @@ ReadValues = Callable[[Path], Iterator[Value]]
 def read_files(paths: Iterable[Path], report: ReportProblem, policy: Policy = DEFAULT) -> Iterator[HistoryRecord]:
     """Every record of the files, one file after the other, each in its own order.
 
-    `policy` says who is who, as the router's does. The kinds of all files are checked before the first is read.
-    Raises HistoryError.
+    `policy` says who is who, as the router's does. That each file is there, and of a known kind, is checked at once,
+    before anything is read. Raises HistoryError.
     """
     readers = [(path, _reader(path)) for path in paths]
-    for path, read in readers:
-        yield from with_times(str(path), read(path), report, policy)
+    return chain.from_iterable(with_times(str(path), read(path), report, policy) for path, read in readers)
 
 
 def with_times(
@@ -48,7 +49,8 @@ def with_times(
 
 def _reader(path: Path) -> ReadValues:
     if not path.is_file():
-        raise HistoryError(f"{path}: no such file; expected a JSONL, CSV or Parquet file of touchpoints")
+        found = "is a directory" if path.is_dir() else "is no file" if path.exists() else "no such file"
+        raise HistoryError(f"{path}: {found}; expected a JSONL, CSV or Parquet file of touchpoints")
     name = path.name.lower()
     for endings, read in _READERS:
         if name.endswith(endings):
@@ -61,6 +63,8 @@ def _jsonl(path: Path) -> Iterator[Value]:
     with _opened(path) as lines:
         for position, line in enumerate(_guarded(path, lines), start=1):
             value = line.rstrip(b"\r\n")
+            if position == 1:
+                value = value.removeprefix(codecs.BOM_UTF8)  # which some editors put before a whole file
             if value.strip():
                 yield Value(position, value)
 

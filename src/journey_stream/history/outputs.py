@@ -15,6 +15,7 @@ from journey_stream.history.record import HistoryError
 
 STAGE_CHANGES, CHURN_RISK, IDENTITY_CHANGES = "stage-changes.jsonl", "churn-risk.jsonl", "identity-changes.jsonl"
 PROFILES, DEAD_LETTERS = "profiles.jsonl", "dead-letters.jsonl"
+NAMES = (STAGE_CHANGES, CHURN_RISK, IDENTITY_CHANGES, PROFILES, DEAD_LETTERS)
 _BUFFER_BYTES = 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
@@ -27,8 +28,7 @@ class OutputFiles:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._stage_changes, self._churn_risk, self._identity_changes, self._profiles, self._dead_letters = (
-                self._closing.enter_context((directory / name).open("wb", buffering=_BUFFER_BYTES))
-                for name in (STAGE_CHANGES, CHURN_RISK, IDENTITY_CHANGES, PROFILES, DEAD_LETTERS)
+                self._closing.enter_context((directory / name).open("wb", buffering=_BUFFER_BYTES)) for name in NAMES
             )
         except OSError as error:
             self._closing.close()

@@ -12,6 +12,7 @@ GROUPS = ("identifiers", "properties")
 """Fields that hold fields; a column `identifiers.email` names a field of the first."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder().decode
 
 
 class Value(NamedTuple):
@@ -40,7 +41,7 @@ def check_columns(origin: str, columns: list[str]) -> None:
 def to_json(row: Mapping[str, Any]) -> bytes:
     """The touchpoint of one row; cells that are None are left out, dotted columns are gathered into their group.
 
-    Raises TypeError for a cell that JSON cannot hold.
+    A group's own column may hold an object or the text of one. Raises TypeError for what JSON cannot hold.
     """
     touchpoint: dict[str, Any] = {}
     for column, cell in row.items():
@@ -48,10 +49,32 @@ def to_json(row: Mapping[str, Any]) -> bytes:
             continue
         group, dot, name = column.partition(".")
         if dot and group in GROUPS:
-            touchpoint.setdefault(group, {})[name] = cell
-        elif column in GROUPS and isinstance(cell, dict):
-            present = {name: part for name, part in cell.items() if part is not None}
-            touchpoint.setdefault(column, {}).update(present)
+            _gathered(touchpoint, group)[name] = cell
+        elif column in GROUPS:
+            fields = _fields(cell)
+            if fields is None:
+                touchpoint[column] = cell  # which is refused, by its name
+            else:
+                _gathered(touchpoint, column).update(fields)
         else:
             touchpoint[column] = cell
     return _encode(touchpoint)
+
+
+def _gathered(touchpoint: dict[str, Any], group: str) -> dict[str, Any]:
+    found = touchpoint.setdefault(group, {})
+    if not isinstance(found, dict):
+        raise TypeError(f"column {group} holds no JSON object, so no column {group}.… can add to it")
+    return found
+
+
+def _fields(cell: Any) -> dict[str, Any] | None:
+    """The fields that are present in an object, or in the text of one; None for anything else."""
+    if isinstance(cell, str):
+        try:
+            cell = _decode(cell)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            return None
+    if not isinstance(cell, dict):
+        return None
+    return {name: part for name, part in cell.items() if part is not None}

@@ -56,6 +56,31 @@ def test_the_order_of_the_file_can_be_the_order_of_arrival(run: Run, history: Pa
     ]
 
 
+@pytest.mark.parametrize("missing", ["gone.jsonl", "dataset:gone"])
+def test_an_input_that_is_not_there_leaves_earlier_results_alone(
+    run: Run, history: Path, tmp_path: Path, missing: str
+) -> None:
+    run("simulate", history, "--out", tmp_path / "out")
+    before = (tmp_path / "out" / "profiles.jsonl").read_bytes()
+
+    ran = run("simulate", history, missing, "--out", tmp_path / "out")
+
+    assert ran.code == 1
+    assert "gone" in ran.err
+    assert (tmp_path / "out" / "profiles.jsonl").read_bytes() == before != b""
+
+
+def test_results_are_not_written_over_what_they_come_from(run: Run, history: Path, tmp_path: Path) -> None:
+    given = history.rename(tmp_path / "dead-letters.jsonl")
+    before = given.read_bytes()
+
+    ran = run("simulate", given, "--out", tmp_path)
+
+    assert ran.code == 1
+    assert "would overwrite this input" in ran.err
+    assert given.read_bytes() == before
+
+
 def test_silence_counts_until_the_instant_that_is_given(run: Run, history: Path, tmp_path: Path) -> None:
     run("simulate", history, "--out", tmp_path / "out", "--as-of", "2026-12-31")
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from journey_stream.history.files import read_files
 from journey_stream.history.record import HistoryError, HistoryRecord, Problem
 from tests.unit.history.helpers import decoded, read_all, touchpoint, write_lines
 
@@ -42,6 +43,16 @@ def test_empty_lines_and_windows_line_ends_are_no_records(tmp_path):
     assert [] == problems
 
 
+def test_a_byte_order_mark_before_the_whole_file_is_no_part_of_its_first_line(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(touchpoint()).encode() + b"\n")
+
+    records, problems = read_all(path)
+
+    assert [touchpoint()] == decoded(records)
+    assert [] == problems
+
+
 def test_a_compressed_file_reads_like_a_plain_one(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(touchpoint()).encode()))
@@ -70,14 +81,19 @@ def test_files_follow_one_another(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("missing.jsonl", "no such file"), ("notes.txt", r"expected one of \.jsonl")],
+    [
+        ("missing.jsonl", "no such file"),
+        ("folder.jsonl", "is a directory"),
+        ("notes.txt", r"expected one of \.jsonl"),
+    ],
 )
 def test_what_cannot_be_read_at_all_is_refused_before_anything_is_read(tmp_path, name, says):
     good = write_lines(tmp_path / "a.jsonl", [touchpoint()])
     (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "folder.jsonl").mkdir()
 
     with pytest.raises(HistoryError, match=says):
-        next(iter(read_all(good, tmp_path / name)))
+        read_files([good, tmp_path / name], lambda _: None)
 
 
 def test_a_csv_row_becomes_a_touchpoint_with_nested_fields(tmp_path):
@@ -112,6 +128,52 @@ def test_csv_times_may_be_epoch_numbers(tmp_path):
     records, _ = read_all(path)
 
     assert [NEW_YEAR_MS, NEW_YEAR_MS] == [record.occurred_at for record in records]
+
+
+def test_whole_columns_of_csv_may_hold_the_text_of_objects(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "event_id,occurred_at,channel,type,identifiers,properties,properties.store\n"
+        'e1,2026-01-01T00:00:00Z,web,x,"{""email"":""ann@example.org"",""phone"":null}","{""a"":1}",7\n',
+    )
+
+    records, problems = read_all(path)
+
+    [found] = decoded(records)
+    assert {"email": "ann@example.org"} == found["identifiers"]
+    assert {"a": 1, "store": 7} == found["properties"]
+    assert [] == problems
+
+
+def test_a_text_where_other_columns_add_to_an_object_is_a_bad_row_and_the_next_one_is_read(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "event_id,occurred_at,channel,type,customer_id,properties,properties.store\n"
+        "e1,2026-01-01T00:00:00Z,web,x,c1,words,7\n"
+        "e2,2026-01-01T00:00:00Z,web,x,c1,,7\n",
+    )
+
+    records, problems = read_all(path)
+
+    assert [2, 3] == [record.position for record in records]
+    assert b"e1,2026-01-01T00:00:00Z,web,x,c1,words,7" == records[0].value
+    assert ["column properties holds no JSON object, so no column properties.… can add to it"] == [
+        problem.detail for problem in problems
+    ]
+
+
+def test_a_csv_value_of_many_digits_is_a_number(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "event_id,occurred_at,channel,type,customer_id,value,properties.card\n"
+        "e1,2026-01-01T00:00:00Z,web,x,c1,1234567890123456789,1234567890123456789\n",
+    )
+
+    records, problems = read_all(path)
+
+    [found] = decoded(records)
+    assert (1234567890123456789, "1234567890123456789") == (found["value"], found["properties"]["card"])
+    assert [] == problems
 
 
 def test_a_bad_csv_row_is_reported_with_its_line_and_field_and_keeps_its_bytes(tmp_path):
@@ -182,6 +244,74 @@ def test_parquet_rows_read_like_csv_rows(tmp_path):
     assert "value" not in first
     assert {"email": "ann@example.org"} == second["identifiers"]
     assert 2.5 == second["value"]
+
+
+def parquet_file(path, **columns):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    count = len(next(iter(columns.values())))
+    table = {
+        "event_id": [f"e{row}" for row in range(1, count + 1)],
+        "occurred_at": ["2026-01-01T00:00:00Z"] * count,
+        "channel": ["web"] * count,
+        "type": ["page_view"] * count,
+        "customer_id": ["c1"] * count,
+    }
+    parquet.write_table(arrow.table(table | columns), path)
+    return path
+
+
+def test_bytes_in_parquet_are_text_where_a_touchpoint_has_text(tmp_path):
+    path = parquet_file(
+        tmp_path / "a.parquet",
+        customer_id=[b"c9", b"\xff"],
+        **{"properties.sku": [b"A1", b"B2"], "properties.hash": [b"\xff\x00", None]},
+    )
+
+    records, problems = read_all(path)
+
+    assert ("c9", {"sku": "A1", "hash": "/wA="}) == (
+        json.loads(records[0].value)["customer_id"],
+        json.loads(records[0].value)["properties"],
+    )
+    assert [(2, "cannot be written as JSON: column customer_id is not UTF-8")] == [
+        (problem.position, problem.detail) for problem in problems
+    ]
+
+
+def test_objects_in_parquet_may_be_text(tmp_path):
+    path = parquet_file(tmp_path / "a.parquet", properties=['{"store":7}'])
+
+    records, problems = read_all(path)
+
+    assert [{"store": 7}] == [found["properties"] for found in decoded(records)]
+    assert [] == problems
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_a_key_that_a_parquet_map_has_twice_the_last_one_counts(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    maps = arrow.array([[("store", "1"), ("store", "2")]], arrow.map_(arrow.string(), arrow.string()))
+    path = parquet_file(tmp_path / "a.parquet", properties=maps)
+
+    records, _ = read_all(path)
+
+    assert [{"store": "2"}] == [found["properties"] for found in decoded(records)]
+
+
+@pytest.mark.parametrize(("unit", "too_far"), [("ms", 2**55), ("us", 2**62), ("us", -(2**62))])
+def test_a_parquet_time_too_far_away_is_a_bad_row_and_spoils_no_other(tmp_path, unit, too_far):
+    arrow = pytest.importorskip("pyarrow")
+    good = {"ms": NEW_YEAR_MS, "us": NEW_YEAR_MS * 1000}[unit]
+    times = arrow.array([good, too_far, good, good], arrow.timestamp(unit, tz="UTC"))
+    path = parquet_file(tmp_path / "a.parquet", occurred_at=times)
+
+    records, problems = read_all(path)
+
+    assert [1, 2, 3, 4] == [record.position for record in records]
+    assert [NEW_YEAR_MS] * 4 == [record.occurred_at for record in records]
+    assert [2] == [problem.position for problem in problems]
+    assert b"out of range" in records[1].value
 
 
 def test_a_parquet_timestamp_without_a_zone_is_refused(tmp_path):

@@ -48,5 +48,6 @@ def dataset(name: str) -> Dataset:
         return DATASETS[name]
     except KeyError:
         near = difflib.get_close_matches(name, DATASETS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise HistoryError(f"no data set named {name!r}{hint} Known: {', '.join(sorted(DATASETS))}") from None
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        known = ", ".join(sorted(DATASETS))
+        raise HistoryError(f"no data set named {name!r}{hint}; expected one of {known}") from None
