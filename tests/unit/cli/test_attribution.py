@@ -98,12 +98,15 @@ def test_a_database_is_read_and_left_as_it_is(run: Run, tmp_path: Path) -> None:
     [
         (["h.jsonl"], "expected either --database FILE, or inputs and the folder"),
         (["--database", "absent.duckdb"], "There is no database absent.duckdb"),
+        (["absent.jsonl", "--results", "absent"], "absent.jsonl: no such file"),
         (["h.jsonl", "--results", "absent"], "expected the folder that journey-stream simulate wrote with --out"),
         (["--database", "x", "--goal", "fame"], "--goal is 'fame', which is no stage of"),
         (["--database", "x", "--look-back", "90m"], "expected whole days or weeks, such as 30d"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said(run: Run, arguments: list[str], said: str) -> None:
+    Path("h.jsonl").touch()
+
     ran = run("attribution", *arguments)
 
     assert ran.code == 1
