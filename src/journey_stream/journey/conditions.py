@@ -80,7 +80,8 @@ def read_where(cursor: Cursor) -> tuple[Where, ...] | None:
         return None
     conditions = [_read_field(field, inner) for field, inner in cursor.named()]
     if not conditions:
-        cursor.wrong("at least one field", found="an empty mapping")
+        if cursor.is_empty():
+            cursor.wrong("at least one field", found="an empty mapping")
         return None
     if any(one is None for one in conditions):
         return None

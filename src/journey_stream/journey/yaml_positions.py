@@ -65,13 +65,25 @@ def read_yaml(text: str, mistakes: Mistakes) -> Node | None:
         return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = error.problem or error.context or "a syntax error"
-        mistakes.add(mark.line + 1 if mark else None, "", found=problem, expected="YAML")
+        mistakes.add(mark.line + 1 if mark else None, "", found=_problem(error), expected="YAML")
         return None
     if root is None:
         mistakes.add(None, "", found="an empty file", expected="a journey model")
         return None
     return _located(root, "", mistakes)
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """What was found, in words that go after "found"; some of the parser's begin with that themselves."""
+    problem = error.problem or error.context or "a syntax error"
+    for beginning in ("but found ", "found "):
+        if problem.startswith(beginning):
+            return problem.removeprefix(beginning)
+    return problem if isinstance(error, _Refused) else f"a syntax error: {problem}"
+
+
+class _Refused(yaml.composer.ComposerError):
+    """What YAML allows and we do not."""
 
 
 def _character(error: yaml.reader.ReaderError) -> str:
@@ -99,7 +111,7 @@ class _Loader(yaml.SafeLoader):
 
     def _refuse(self, problem: str) -> NoReturn:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        raise _Refused(None, None, problem, event.start_mark)
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -138,6 +150,9 @@ def _mapping(node: yaml.MappingNode, line: int, path: str, mistakes: Mistakes) -
             mistakes.add(key_line, path, found="a list or mapping as a key", expected="a name")
             continue
         key = key_node.value
+        if not _is_text(key):
+            mistakes.add(key_line, path, found=f"{quote(key)} as a key", expected=_A_TEXT)
+            continue
         inner = f"{path}.{key}" if path else key
         if key in seen:
             mistakes.add(key_line, inner, found="the same key again", expected=f"it once (it is on line {seen[key]})")
@@ -149,8 +164,23 @@ def _mapping(node: yaml.MappingNode, line: int, path: str, mistakes: Mistakes) -
     return MapNode(line, entries, frozenset(seen))
 
 
+_A_TEXT = "a text that can be written in UTF-8: half of a surrogate pair cannot"
+
+
+def _is_text(written: str) -> bool:
+    """Tell whether it could have stood in the file; by an escape, anything can be said."""
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _scalar(node: yaml.ScalarNode, line: int, path: str, mistakes: Mistakes) -> ScalarNode | None:
     written: str = node.value
+    if not _is_text(written):
+        mistakes.add(line, path, found=quote(written), expected=_A_TEXT)
+        return None
     value: Scalar | None
     try:
         match node.tag.removeprefix(_TAG):

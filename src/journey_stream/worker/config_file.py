@@ -80,17 +80,30 @@ def load_settings(
     return _validated(values, mistakes)
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe one, to which what looks like a date is the text that stands there: no setting is a date."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own attribute
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def _read_file(path: Path, mistakes: list[Mistake]) -> dict[str, _Value]:
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=_Loader)
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, see there
     except OSError as error:
         mistakes.append(Mistake(str(path), None, "", error.strerror or "no file", "a readable configuration file"))
         return {}
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
+        problem = (getattr(error, "problem", None) or str(error)).removeprefix("found ")
         mistakes.append(Mistake(str(path), mark.line + 1 if mark else None, "", problem, "YAML in UTF-8"))
+        return {}
+    except RecursionError:
+        mistakes.append(Mistake(str(path), None, "", "too many levels of nesting", "names with values"))
         return {}
     if node is None:
         return {}

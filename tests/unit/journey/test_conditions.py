@@ -129,6 +129,7 @@ def test_a_condition_on_a_field_is_read(written: str, conditions: tuple[Where, .
     ("written", "field", "found"),
     [
         ("{}", "", "an empty mapping"),
+        ("{value: !x 1}", ".value", "the tag '!x'"),
         ("[value]", "", "a list"),
         ("big", "", "'big'"),
         ("{amount: 10}", ".amount", "an unknown field of a touchpoint"),

@@ -121,7 +121,14 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert len(mistakes(config=file, environ={"JOURNEY_TICKS": "perhaps"})) == 4
 
 
-@pytest.mark.parametrize("text", ["- a\n- b\n", "partitions: [1\n", "just text"])
+def test_what_looks_like_a_date_is_a_text(tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, "application_id: 2026-01-31\n"), {}).application_id == "2026-01-31"
+    assert mistakes(config=written(tmp_path, "skew: 2026-13-45\n")) == [
+        f"{tmp_path}/journey.yaml:1: skew: found '2026-13-45'; expected a length of time such as 30d, 12h, 5m or 10s"
+    ]
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "partitions: [1\n", "just text", "[" * 100_000])
 def test_a_file_that_holds_no_settings_is_named(tmp_path: Path, text: str) -> None:
     file = written(tmp_path, text)
 
