@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from journey_stream.cli.printing import plain
 from journey_stream.events.framing import FRAME_BYTES, MAGIC, unframed
 from journey_stream.events.reasons import MEANING, Reason
 from journey_stream.events.reasons_page import REMEDY
@@ -56,11 +57,6 @@ def print_letter(seen: Seen) -> None:
     print(f"{'value':11} {_size(letter.value)}")
     if letter.value:
         print(_text(unframed(letter.value)) or _hex(letter.value))
-
-
-def plain(text: str) -> str:
-    """The text with everything that is not printable written as an escape."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _row(seen: Seen) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import typer
 from journey_stream.cli.errors import CommandError
 from journey_stream.cli.export import Profile, named, nothing_about
 from journey_stream.cli.options import BootstrapServers, Config, ModelName, load, resolve_model
+from journey_stream.cli.printing import plain
 
 if TYPE_CHECKING:
     from journey_stream.journey.model import Model
@@ -96,10 +97,10 @@ def _require_sense(profile: str, before: "Inventory") -> None:
     """Raise CommandError if this is not what somebody means who wants a person erased."""
     person = before.person
     if person.parents:
-        higher = " and ".join(person.parents)
+        higher = " and ".join(map(plain, person.parents))
         raise CommandError(
             f"{profile} belongs to {higher}: erase that one, and all that is theirs goes with it "
-            f"(journey-stream erase {person.parents[0]}). To erase {profile} alone, add --anyway"
+            f"(journey-stream erase {plain(person.parents[0])}). To erase {profile} alone, add --anyway"
         )
     if before.is_empty and not before.is_erased:
         raise CommandError(f"{nothing_about(profile)}. To keep what may still come out all the same, add --anyway")
@@ -107,9 +108,9 @@ def _require_sense(profile: str, before: "Inventory") -> None:
 
 def _show_found(before: "Inventory") -> None:
     person = before.person
-    print(f"erased wholly: {', '.join(person.own)}")
+    print(f"erased wholly: {', '.join(map(plain, person.own))}")
     if person.shared:
-        print(f"shared with others, of which only what was theirs goes: {', '.join(person.shared)}")
+        print(f"shared with others, of which only what was theirs goes: {', '.join(map(plain, person.shared))}")
     for topic, held in before.held.items():
         print(f"  {topic}: {held.records} records")
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from journey_stream.cli.explain_read import Found
+from journey_stream.cli.printing import plain
 from journey_stream.events.outputs import ChurnRiskChange, StageChange
 
 Message = TypeVar("Message", StageChange, ChurnRiskChange)
@@ -53,20 +54,20 @@ def _console() -> Console:
 
 
 def _headline(profile_id: str, found: Found) -> str:
-    name = f"[bold]{escape(profile_id)}[/bold]"
+    name = f"[bold]{_shown(profile_id)}[/bold]"
     view = found.view
     if found.merged_into is not None:
         return (
-            f"{name} belongs to [bold green]{escape(found.merged_into)}[/bold green]: nothing is left that is its own. "
-            f"See: journey-stream explain {escape(found.merged_into)}"
+            f"{name} belongs to [bold green]{_shown(found.merged_into)}[/bold green]: nothing is left that is its own. "
+            f"See: journey-stream explain {_shown(found.merged_into)}"
         )
     if view is None:
         return f"{name} has no current view"
-    model = f"model {escape(view.model.name)} version {view.model.version}"
+    model = f"model {_shown(view.model.name)} version {view.model.version}"
     if view.stage is None or view.entered_at is None:
         return f"{name} is in no stage yet, last touchpoint {_when(view.last_touchpoint_at)} ({model})"
     return (
-        f"{name} is in [bold green]{escape(view.stage)}[/bold green] since {_when(view.entered_at)}, "
+        f"{name} is in [bold green]{_shown(view.stage)}[/bold green] since {_when(view.entered_at)}, "
         f"last touchpoint {_when(view.last_touchpoint_at)} ({model})"
     )
 
@@ -76,7 +77,7 @@ def _segment(found: Found) -> str:
     view = found.view
     parts = []
     if view is not None and view.segment is not None:
-        parts.append(f"Segment [bold]{escape(view.segment)}[/bold]")
+        parts.append(f"Segment [bold]{_shown(view.segment)}[/bold]")
     if view is not None and view.rfm is not None:
         scores = [f"recency {view.rfm.recency}", f"frequency {view.rfm.frequency}"]
         scores += [] if view.rfm.monetary is None else [f"monetary {view.rfm.monetary}"]
@@ -93,22 +94,22 @@ def _identities_table(found: Found) -> Table:
     last = {change.identity_id: change.revision for change in messages}
     for change in messages:
         what = change.kind if change.parent is None else f"{change.kind} {_TO_OR_FROM[change.kind]} {change.parent}"
-        because = escape(change.text)
+        because = _shown(change.text)
         if change.evidence:
-            because += f"\nevidence: {', '.join(map(escape, change.evidence))}"
+            because += f"\nevidence: {', '.join(map(_shown, change.evidence))}"
         told_anew = change.revision < last[change.identity_id]
-        cells = (escape(change.profile_id), str(change.revision), _when(change.at), escape(what), because)
+        cells = (_shown(change.profile_id), str(change.revision), _when(change.at), _shown(what), because)
         table.add_row(*cells, style="dim" if told_anew else "")
     told = {change.profile_id for change in found.linked}
     for child in [] if found.view is None else found.view.identifiers:
         if child not in told:
-            table.add_row(escape(child), "", "", "linked", "its messages are past the topic's retention")
+            table.add_row(_shown(child), "", "", "linked", "its messages are past the topic's retention")
     return table
 
 
 def _stages_table(found: Found) -> Table:
     def cells(message: StageChange) -> tuple[str, str, str]:
-        move = f"{escape(message.from_stage or '(new)')} → {escape(message.to_stage)}"
+        move = f"{_shown(message.from_stage or '(new)')} → {_shown(message.to_stage)}"
         return move, _length(message.seconds_in_previous), _reason(message)
 
     standing = {change.revision for change in found.history.changes}
@@ -119,7 +120,7 @@ def _risk_headline(found: Found) -> str:
     risk = None if found.view is None else found.view.risk
     if risk is None:
         return "Churn risk"
-    model = f"parameters {escape(risk.model.name)} version {risk.model.version}"
+    model = f"parameters {_shown(risk.model.name)} version {risk.model.version}"
     return (
         f"Churn risk is [bold {BAND_COLOURS[risk.band]}]{risk.band}[/] since {_when(risk.since)}: "
         f"{risk.probability:.0%} at that time ({model})"
@@ -128,7 +129,7 @@ def _risk_headline(found: Found) -> str:
 
 def _risk_table(found: Found) -> Table:
     def cells(message: ChurnRiskChange) -> tuple[str, str, str]:
-        why = _risk_reason(message) if message.kind == "entered" else escape(message.because.text)
+        why = _risk_reason(message) if message.kind == "entered" else _said(message.because.text)
         return f"{message.previous_band or '(new)'} → {message.band}", f"{message.probability:.0%}", why
 
     standing = {change.revision for change in found.risk_history.changes}
@@ -162,27 +163,36 @@ def _table(
 
 
 def _risk_reason(message: ChurnRiskChange) -> str:
-    parts = [escape(message.because.text)]
+    parts = [_said(message.because.text)]
     parts += [
-        f"{one.log_odds:+.2f} {escape(one.text)} [cyan]({escape(one.factor)})[/cyan]"
+        f"{one.log_odds:+.2f} {_said(one.text)} [cyan]({_shown(one.factor)})[/cyan]"
         for one in message.contributions[:CONTRIBUTIONS_SHOWN_MAX]
     ]
     if message.because.evidence:
-        parts.append(f"evidence: {', '.join(escape(event_id) for event_id in message.because.evidence)}")
+        parts.append(f"evidence: {', '.join(_shown(event_id) for event_id in message.because.evidence)}")
     return "\n".join(parts)
 
 
 def _reason(message: StageChange) -> str:
     because = message.because
     parts = ["because of who somebody is"] if message.cause == "identity" else []
-    parts += [f"{escape(because.text)} [cyan]({escape(because.rule)})[/cyan]"]
+    parts += [f"{_said(because.text)} [cyan]({_shown(because.rule)})[/cyan]"]
     if because.silent_since is not None and because.window_seconds is not None:
         parts.append(f"silent since {_when(because.silent_since)}, {_length(because.window_seconds)} long")
-    shown = ", ".join(escape(event_id) for event_id in because.evidence[:EVIDENCE_SHOWN_MAX])
+    shown = ", ".join(_shown(event_id) for event_id in because.evidence[:EVIDENCE_SHOWN_MAX])
     more = len(because.evidence) - EVIDENCE_SHOWN_MAX
     if shown:
         parts.append(f"evidence: {shown}" + (f" and {more} more" if more > 0 else ""))
     return "\n".join(parts)
+
+
+def _shown(text: str) -> str:
+    return escape(plain(text))
+
+
+def _said(text: str) -> str:
+    """A text of the model, which may have several lines."""
+    return "\n".join(map(_shown, text.strip().splitlines()))
 
 
 def _when(instant: datetime) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from journey_stream.cli.printing import plain
+
 if TYPE_CHECKING:
     from journey_stream.events.identifiers import Policy
     from journey_stream.history.record import HistoryRecord, Problem
@@ -33,7 +35,7 @@ class Problems:
     def __call__(self, problem: "Problem") -> None:
         self._count += 1
         if self._count <= SHOWN_PROBLEMS_MAX:
-            typer.echo(problem, err=True)
+            typer.echo(plain(str(problem)), err=True)
 
     def finish(self) -> None:
         """Say how many more there were."""

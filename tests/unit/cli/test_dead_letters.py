@@ -1,6 +1,6 @@
 import pytest
 
-from journey_stream.cli.dead_letters_view import plain
+from journey_stream.cli.printing import plain
 from tests.unit.cli.conftest import Run
 
 

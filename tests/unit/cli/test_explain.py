@@ -52,6 +52,17 @@ def driver() -> JourneyDriver:
     return JourneyDriver(start="2026-03-10T12:00:00Z")
 
 
+def test_what_a_producer_sent_cannot_steer_the_terminal(driver: JourneyDriver) -> None:
+    steering = "\x1b]0;mine\x07\x1b[2J[bold]"
+    driver.touchpoint(VIEW | {"event_id": f"e{steering}", "identifiers": {"email": f"{steering}@x.org"}})
+
+    text = printed("c1", found_of(driver, "c1"))
+
+    assert r"evidence: e\x1b]0;mine\x07\x1b[2J[bold]" in text
+    assert r"email:\x1b]0;mine\x07\x1b[2j[bold]@x.org" in text
+    assert all(one.isprintable() for one in text.replace("\n", ""))
+
+
 def test_the_headline_says_where_the_customer_is_and_since_when(driver: JourneyDriver) -> None:
     driver.touchpoint(PURCHASE)
 

@@ -81,6 +81,16 @@ def test_results_are_not_written_over_what_they_come_from(run: Run, history: Pat
     assert given.read_bytes() == before
 
 
+def test_a_bad_line_cannot_steer_the_terminal(run: Run, history: Path, tmp_path: Path) -> None:
+    touch = json.loads(touchpoint("a", 2)) | {"identifiers": {"\x1b[2J": [1]}}
+    history.write_text(json.dumps(touch))
+
+    ran = run("simulate", history, "--out", tmp_path / "out")
+
+    assert r"history.jsonl:1: invalid_touchpoint: identifiers.\x1b[2J: " in ran.err
+    assert "\x1b" not in ran.err
+
+
 def test_silence_counts_until_the_instant_that_is_given(run: Run, history: Path, tmp_path: Path) -> None:
     run("simulate", history, "--out", tmp_path / "out", "--as-of", "2026-12-31")
 
