@@ -1,7 +1,8 @@
 """`journey-stream replay`: history into the source topics."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
@@ -10,9 +11,12 @@ from journey_stream.cli.errors import CommandError
 from journey_stream.cli.inputs import Inputs, Problems, read_inputs
 from journey_stream.cli.options import BootstrapServers, Config, instant_ms, load, resolve_model
 
+TOLD_EVERY_SECONDS = 10
+
 if TYPE_CHECKING:
     from journey_stream.history.record import HistoryRecord
     from journey_stream.worker.config import Settings
+    from journey_stream.worker.positions import Reading
     from journey_stream.worker.replay import Due, Progress
 
 
@@ -34,7 +38,11 @@ def replay(
     ] = None,
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", metavar="INSTANT", help="At the end, let silence count until then (RFC 3339)."),
+        typer.Option(
+            "--as-of",
+            metavar="INSTANT",
+            help="At the end, let silence count until then (RFC 3339); waits until a worker is through.",
+        ),
     ] = None,
 ) -> None:
     """Write touchpoints to the source topics in time order, each with the time at which it happened.
@@ -73,8 +81,28 @@ async def _replay(
         done = await replay(settings, records, due=due, topic=topic, policy=policy, progress=bar.show, report=problems)
     problems.finish()
     if end is not None:
-        await end_history(settings, end)
+        await end_history(settings, end, waiting=Patience(settings.application_id).told)
     return done
+
+
+class Patience:
+    """Says on stderr what `--as-of` waits for, once it has for a while; `now` tells the time in seconds."""
+
+    def __init__(self, application_id: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._application_id = application_id
+        self._now = now
+        self._next = now() + TOLD_EVERY_SECONDS
+
+    def told(self, reading: "Reading") -> None:
+        """The worker is not through with this."""
+        if self._now() < self._next:
+            return
+        self._next = self._now() + TOLD_EVERY_SECONDS
+        typer.echo(
+            f"waiting until a worker is through: {reading.unrouted:,} records for the router, {reading.unapplied:,} "
+            f"for the tasks. Is one running with application_id {self._application_id}?",
+            err=True,
+        )
 
 
 class _Bar:

@@ -32,7 +32,7 @@ from journey_stream.worker.errors import PERMISSION_ERRORS, WorkerError, not_per
 from journey_stream.worker.fencing import send_batches
 from journey_stream.worker.murmur import partition_for
 from journey_stream.worker.outbox import Message, message_bytes
-from journey_stream.worker.positions import Positions
+from journey_stream.worker.positions import Positions, Reading
 
 CHUNK_RECORDS = 500
 SLICE_SECONDS = 0.05
@@ -105,11 +105,18 @@ async def replay(
         return sender.progress
 
 
-async def end_history(settings: Settings, at: int, *, seconds_max: float | None = None) -> None:
+async def end_history(
+    settings: Settings,
+    at: int,
+    *,
+    seconds_max: float | None = None,
+    waiting: Callable[[Reading], None] = lambda _: None,
+) -> None:
     """Let silence count until `at` (ms): once everything is applied, say so on every partition of the log.
 
     Routed is not enough: what a task passes on to another comes to the log later, and must not find itself behind the
-    end. Raises WorkerError when the worker is not through after `seconds_max`.
+    end. `waiting` is told, again and again, what the worker is not through with. Raises WorkerError when it is not
+    through after `seconds_max`.
     """
     began = time.monotonic()
     async with broker_errors(settings), Positions(settings) as positions, producing(settings) as producer:
@@ -117,6 +124,7 @@ async def end_history(settings: Settings, at: int, *, seconds_max: float | None 
         # What was routed during one reading is sure to be counted among what was logged in the next.
         while (reading := await positions.read()).unapplied or not routed:
             routed = not reading.unrouted
+            waiting(reading)
             if seconds_max is not None and time.monotonic() - began > seconds_max:
                 raise WorkerError(
                     f"{reading.unrouted} records still wait for the router and {reading.unapplied} for the tasks after "
