@@ -48,7 +48,8 @@ def csv_values(path: Path, lines: Iterable[bytes]) -> Iterator[Value]:
     """Each row as JSON; a row that cannot be one passes as its own bytes. Raises HistoryError for a bad header."""
     csv.field_size_limit(CELL_CHARS_MAX)
     source = _Lines(lines)
-    reader = csv.reader(source)
+    # Strict, or a quote that is never closed makes one customer of the rest of the file.
+    reader = csv.reader(source, strict=True)
     columns = _header(path, reader)
     source.take_row()
     convert = [_converter(column) for column in columns]
@@ -59,7 +60,7 @@ def csv_values(path: Path, lines: Iterable[bytes]) -> Iterator[Value]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Value(first_line, source.take_row(), f"not a CSV row: {error}")
+            yield Value(first_line, source.take_row(), f"not a CSV row: {_in_words(error)}")
             continue
         original = source.take_row()
         if cells:
@@ -75,6 +76,10 @@ def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
         raise HistoryError(f"{path}:1: not a CSV header: {error}") from error
     check_columns(f"{path}:1", columns)
     return columns
+
+
+def _in_words(error: csv.Error) -> str:
+    return "a quote is opened and never closed" if str(error) == "unexpected end of data" else str(error)
 
 
 def _value(

@@ -32,9 +32,11 @@ def check_columns(origin: str, columns: list[str]) -> None:
     if not any(column in {"customer_id", "identifiers"} or column.startswith("identifiers.") for column in columns):
         missing.append("customer_id (or identifiers.<type>)")
     if missing:
+        hint = ". Columns are separated by commas" if len(columns) == 1 and set(columns[0]) & set(";\t|") else ""
         raise HistoryError(
             f"{origin}: no column {', '.join(missing)}; found {', '.join(columns) or 'no columns at all'}. "
-            "Expected the fields of a touchpoint, with dots for nested ones: identifiers.email, properties.store",
+            "Expected the fields of a touchpoint, with dots for nested ones: identifiers.email, properties.store"
+            + hint,
         )
 
 

@@ -130,6 +130,22 @@ def test_csv_times_may_be_epoch_numbers(tmp_path):
     assert [NEW_YEAR_MS, NEW_YEAR_MS] == [record.occurred_at for record in records]
 
 
+def test_a_quote_that_is_not_closed_spoils_its_own_row_and_says_so(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f'e{row},2026-01-01T00:00:00Z,web,x,"c{row}"' for row in range(1, 6)]
+    rows[1], rows[4] = rows[1][:-1], rows[4][:-1]
+    path.write_text("\n".join(["event_id,occurred_at,channel,type,customer_id", *rows]) + "\n")
+
+    records, problems = read_all(path)
+
+    assert [2, 3, 5, 6] == [record.position for record in records]
+    assert "\n".join(rows[1:3]).encode() == records[1].value
+    assert [
+        (3, "not a CSV row: ',' expected after '\"'"),
+        (6, "not a CSV row: a quote is opened and never closed"),
+    ] == [(problem.position, problem.detail) for problem in problems]
+
+
 def test_whole_columns_of_csv_may_hold_the_text_of_objects(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(
@@ -204,6 +220,7 @@ def test_a_bad_csv_row_is_reported_with_its_line_and_field_and_keeps_its_bytes(t
         ("", "is empty"),
         ("event_id,occurred_at,type,customer_id", "no column channel"),
         ("event_id,occurred_at,channel,type", "no column customer_id"),
+        ("event_id;occurred_at;channel;type;customer_id", "separated by commas"),
         ("event_id,event_id,occurred_at,channel,type,customer_id", "event_id appears more than once"),
     ],
 )
