@@ -163,14 +163,14 @@ def _refusal(error: ValidationError, value: bytes, *, quoting: bool) -> Refused:
     problems = error.errors(include_url=False)
     if problems[0]["type"] == "json_invalid":
         return Refused(Reason.INVALID_JSON, problems[0]["msg"])
+    sentence = _sentence if quoting else _bare_sentence
     if problems[0]["loc"] == ("schema_version",):
-        return Refused(Reason.UNSUPPORTED_VERSION, f"schema_version: {problems[0]['msg']}")
+        return Refused(Reason.UNSUPPORTED_VERSION, sentence(problems[0]))
     if any(problem["loc"][:1] == ("identifiers",) and isinstance(problem["input"], list) for problem in problems):
         # Several identifiers of one type: what somebody sends who takes them for aliases.
         with contextlib.suppress(msgspec.DecodeError):
             if _decode_channel(value).channel == CHANNEL:
                 return Refused(Reason.UNSUPPORTED_ALIAS, f"identifiers: {ONE_TYPE}")
-    sentence = _sentence if quoting else _bare_sentence
     return Refused(Reason.INVALID_TOUCHPOINT, "; ".join(sentence(problem) for problem in problems[:5]))
 
 

@@ -147,7 +147,7 @@ def test_these_are_admitted(changes: dict[str, Any]) -> None:
         (touchpoint(occurred_at="9999-12-31T23:59:59-01:00"), Reason.INVALID_TOUCHPOINT, "years 1 to 9999"),
         (touchpoint(customer_id="c2"), Reason.INVALID_TOUCHPOINT, "customer_id and identifiers.customer_id differ"),
         (touchpoint(identifiers={"email": None}), Reason.INVALID_TOUCHPOINT, "identifiers.email: "),
-        (touchpoint(schema_version=2), Reason.UNSUPPORTED_VERSION, "schema_version: Input should be 1"),
+        (touchpoint(schema_version=2), Reason.UNSUPPORTED_VERSION, "schema_version: Input should be 1 (found 2)"),
         (touchpoint(identifiers=...), Reason.MISSING_IDENTIFIER, "none given"),
         (touchpoint(identifiers={}), Reason.MISSING_IDENTIFIER, "none given"),
         (touchpoint(identifiers={"customer_id": "null"}), Reason.MISSING_IDENTIFIER, "none of customer_id"),
