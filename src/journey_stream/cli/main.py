@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 import logging
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -82,6 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     # A broker that cannot be reached is told once, by us.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    if isinstance(sys.stdout, TextIOWrapper):
+        # As stderr does it: an escape for what the terminal cannot show is better than no answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app(given, prog_name="journey-stream")

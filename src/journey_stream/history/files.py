@@ -29,7 +29,12 @@ def read_files(paths: Iterable[Path], report: ReportProblem, policy: Policy = DE
     before anything is read. Raises HistoryError.
     """
     readers = [(path, _reader(path)) for path in paths]
-    return chain.from_iterable(with_times(str(path), read(path), report, policy) for path, read in readers)
+    return chain.from_iterable(with_times(_origin(path), read(path), report, policy) for path, read in readers)
+
+
+def _origin(path: Path) -> str:
+    """The path as records carry it, which are UTF-8: a name of a file may be any bytes."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def with_times(

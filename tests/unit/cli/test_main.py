@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -89,6 +90,18 @@ def test_the_module_runs_as_a_program() -> None:
     )
 
     assert ran.stdout == f"{__version__}\n"
+
+
+def test_what_the_terminal_cannot_show_is_an_escape() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "journey_stream.cli.main", "model", "show", "six-stages"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert rb"\u2265" in ran.stdout
 
 
 def test_a_reader_that_goes_away_is_no_error_of_ours() -> None:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -68,6 +69,15 @@ def test_a_broken_archive_says_how_far_it_came(tmp_path):
 
     with pytest.raises(HistoryError, match=r"a\.jsonl\.gz: cannot be read after line \d+"):
         read_all(path)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
+def test_a_file_may_have_any_name_that_the_system_allows(tmp_path):
+    path = write_lines(tmp_path / "\udcff.jsonl", [touchpoint()])
+
+    records, _ = read_all(path)
+
+    assert [f"{tmp_path}/\\udcff.jsonl"] == [record.origin for record in records]
 
 
 def test_files_follow_one_another(tmp_path):
