@@ -114,6 +114,18 @@ def test_what_is_missing_or_wrong_is_said(run: Run, arguments: list[str], said: 
     assert "unexpected" not in ran.err
 
 
+@pytest.mark.parametrize("line", ['{"change_id": "17e', "{}", "[]"])
+def test_results_that_were_cut_short_are_named_with_the_line(run: Run, tmp_path: Path, line: str) -> None:
+    Path("h.jsonl").touch()
+    run("simulate", "h.jsonl", "--out", tmp_path)
+    (tmp_path / "stage-changes.jsonl").write_text(f"{line}\n")
+
+    ran = run("attribution", "h.jsonl", "--results", tmp_path)
+
+    assert ran.code == 1
+    assert f"{tmp_path}/stage-changes.jsonl:1: is no message" in ran.err
+
+
 def test_a_file_that_is_no_database_of_ours_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "other.duckdb").write_bytes(b"x" * 5_000)
 

@@ -55,8 +55,8 @@ def project_files(
         names.profiles: PROFILES,
     }
     for topic, name in files.items():
-        for line in _lines(results / name):
-            filling.add(topic, json.loads(line)["profile_id"].encode(), line)
+        for number, line in enumerate(_lines(results / name), start=1):
+            filling.add(topic, _profile_id(results / name, number, line), line)
     with TemporaryDirectory() as again:
         simulate_records(
             records,
@@ -99,6 +99,15 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise HistoryError(
             f"{path}: {error.strerror}; expected the folder that journey-stream simulate wrote with --out"
         ) from error
+
+
+def _profile_id(path: Path, number: int, line: bytes) -> bytes:
+    try:
+        return str(json.loads(line)["profile_id"]).encode()
+    except (ValueError, TypeError, KeyError):
+        raise HistoryError(
+            f"{path}:{number}: is no message, as after an interrupted simulation; simulate into the folder again"
+        ) from None
 
 
 def _letter(line: dict[str, Any], log: str) -> tuple[bytes, list[tuple[str, bytes | None]]]:
