@@ -1,12 +1,17 @@
 import base64
 import json
 import random
+from pathlib import Path
 
 import pytest
 
+from journey_stream.events.log import Source
 from journey_stream.events.outputs import IdentityChange, ProfileView, StageChange
+from journey_stream.events.reasons import Reason
+from journey_stream.history.files import read_files
+from journey_stream.history.outputs import OutputFiles
 from journey_stream.history.record import HistoryError
-from journey_stream.history.simulate import simulate
+from journey_stream.history.simulate import simulate, simulate_records
 from journey_stream.journey.load import parse_model
 from tests.unit.history.helpers import touchpoint, write_lines
 
@@ -165,6 +170,35 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path):
 
     with pytest.raises(HistoryError, match="cannot be written"):
         simulate([path], MODEL, tmp_path / "out")
+
+
+def test_a_run_that_does_not_end_leaves_the_results_of_an_earlier_one(tmp_path):
+    simulate([write_lines(tmp_path / "a.jsonl", [visit("e1", 0)])], MODEL, tmp_path / "out")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+    def interrupted():
+        yield from read_files([write_lines(tmp_path / "b.jsonl", [purchase("e2", 1), purchase("e3", 2)])], print)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate_records(interrupted(), MODEL, tmp_path / "out", order="file")
+
+    assert before == {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said_with_the_directory_and_leaves_nothing_half_written(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    said = r"out: cannot be written: No space left on device; free some space"
+
+    files = OutputFiles(out)
+
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(files, "_dead_letters", full)
+        with pytest.raises(HistoryError, match=said), files:
+            files.dead_letter(Source("a.jsonl", 0, 1), b"{", Reason.INVALID_JSON, "no JSON")
+
+    assert [] == list(out.iterdir())
 
 
 def test_no_records_give_empty_files(tmp_path):

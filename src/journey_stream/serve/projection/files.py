@@ -106,7 +106,7 @@ def _profile_id(path: Path, number: int, line: bytes) -> bytes:
         return str(json.loads(line)["profile_id"]).encode()
     except (ValueError, TypeError, KeyError):
         raise HistoryError(
-            f"{path}:{number}: is no message, as after an interrupted simulation; simulate into the folder again"
+            f"{path}:{number}: is no message as journey-stream simulate writes them; run it into the folder again"
         ) from None
 
 
