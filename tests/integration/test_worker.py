@@ -396,6 +396,8 @@ async def test_a_worker_process_ends_with_0_after_sigterm(config: Path, settings
         await read(settings, settings.topics.stage_changes, 1)
 
         assert worker.terminate() == 0, worker.tail()
+        assert "SIGTERM" in worker.tail()
+        assert "stopped" in worker.tail().splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,12 @@ async def _until_signalled(parts: list[Router | Tasks]) -> None:
         for part in parts:
             part.stop()
 
+    def stop_because(number: signal.Signals) -> None:
+        _log.info("%s: what has been read is finished, then this worker ends", number.name)
+        stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop_because, number)
     _log.info("started: %s", ", ".join(type(part).__name__.lower() for part in parts))
     running = [asyncio.create_task(part.run()) for part in parts]
     try:
@@ -143,6 +147,7 @@ async def _until_signalled(parts: list[Router | Tasks]) -> None:
             loop.remove_signal_handler(number)
     for part in running:
         part.result()
+    _log.info("stopped")
 
 
 def main(arguments: list[str]) -> int:
