@@ -57,6 +57,17 @@ Instant = Annotated[
 ]
 
 
+def _given(fields: Any) -> Any:
+    """What is null is not given: many serialisers write every field, and the schema need not ask for that."""
+    if fields is None:
+        return {}
+    return {name: value for name, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
+
+
+def _object(fields: Any) -> Any:
+    return {} if fields is None else fields
+
+
 class Touchpoint(BaseModel):
     """One contact between a customer and the company.
 
@@ -81,7 +92,7 @@ class Touchpoint(BaseModel):
     )
     channel: Name = Field(description="Where it happened: web, email, store, crm, social, ads, call_centre, …")
     type: Name = Field(description="What happened: page_view, purchase, opened, …")
-    identifiers: dict[IdentifierType, IdentifierValue] = Field(
+    identifiers: Annotated[dict[IdentifierType, IdentifierValue], BeforeValidator(_given)] = Field(
         default_factory=dict,
         description="Identifier type to value, for example customer_id, email, device_id.",
     )
@@ -97,7 +108,9 @@ class Touchpoint(BaseModel):
         default=None,
         description="ISO 4217 code.",
     )
-    properties: dict[str, Any] = Field(default_factory=dict, description="Anything else that a rule may read.")
+    properties: Annotated[dict[str, Any], BeforeValidator(_object)] = Field(
+        default_factory=dict, description="Anything else that a rule may read."
+    )
     schema_version: Literal[1] = Field(default=1, description="Version of this contract.")
 
     @model_validator(mode="after")

@@ -112,7 +112,8 @@ def test_rules_read_the_same_from_the_bytes_that_go_on(value: bytes) -> None:
     ("value", "reason"),
     [
         (touchpoint(occurred_at=RAW[0]), Reason.INVALID_TOUCHPOINT),
-        (touchpoint(identifiers={RAW[0]: None}), Reason.INVALID_TOUCHPOINT),
+        (touchpoint(identifiers={RAW[0]: None}), Reason.MISSING_IDENTIFIER),
+        (touchpoint(identifiers={RAW[0]: True}), Reason.INVALID_TOUCHPOINT),
         (touchpoint(identifiers=RAW[0]), Reason.INVALID_TOUCHPOINT),
         (touchpoint(identifiers={"email": [RAW[0]]}), Reason.INVALID_TOUCHPOINT),
         (touchpoint(identifiers={RAW[0]: "1"}), Reason.MISSING_IDENTIFIER),
