@@ -142,7 +142,7 @@ def test_a_profile_on_the_wire_fits_its_schema_and_its_model(view: ProfileChange
     assert to_ms(read.last_touchpoint_at) == view.last_touchpoint_at
     assert read.identifiers == list(view.identifiers)
     assert read.segment == view.segment
-    assert (None if read.rfm is None else tuple(read.rfm.model_dump().values())) == view.rfm
+    assert (None if read.rfm is None else RfmScores(**read.rfm.model_dump())) == view.rfm
 
 
 @given(risk_changes)

@@ -13,7 +13,7 @@ the BG/NBD Model", 2008.
 import math
 from typing import Final, NamedTuple
 
-EXPONENT_MAX = 700.0
+EXPONENT_MAX: Final = 700.0
 """`exp` of anything larger overflows."""
 SERIES_TERMS_MAX = 100_000
 

@@ -7,14 +7,14 @@ active, and believes that nobody who dropped out ever comes back.
 """
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from journey_stream.churn.bgnbd import BgNbd, idle_exponent, idle_log_odds, p_active
 
-SURE = 20.0
+SURE: Final = 20.0
 """Log-odds beyond this, two in a thousand million, say no more."""
 
-AGE_UNITS_MIN = 1.0
+AGE_UNITS_MIN: Final = 1.0
 """Added to the age in `quiet`, so that a customer of an hour is not said to have been silent all their life."""
 
 

@@ -1,6 +1,6 @@
 """Why a score is what it is: what each fact contributes, in words and numbers."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from journey_stream.churn.bands import BANDS
 from journey_stream.churn.bgnbd import logistic
@@ -11,7 +11,7 @@ from journey_stream.churn.summary import Summary
 from journey_stream.events.decisions import RiskContribution
 from journey_stream.events.times import DAY_MS, HOUR_MS
 
-DIGITS = 4
+DIGITS: Final = 4
 """Of published numbers: more than they deserve, few enough to be the same on every machine."""
 
 FROM_FIRST = frozenset({"pace", "once", "basket"})

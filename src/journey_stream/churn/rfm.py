@@ -4,6 +4,7 @@ The reference are the quintiles of the customers that the parameters were fitted
 worse side of it, so that whoever bought once scores 1 where most customers did.
 """
 
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from journey_stream.churn.parameters import RFM_CUTS, Rfm
@@ -20,23 +21,11 @@ class Scores(NamedTuple):
 
 def scores(rfm: Rfm, summary: Summary, at: int) -> Scores:
     """The scores at an instant (ms)."""
-    recency = RFM_CUTS + 1
-    for cut in rfm.recency:
-        if at - summary.last >= cut:
-            recency -= 1
-    return Scores(recency, *lasting(rfm, summary))
+    frequency, monetary = lasting(rfm, summary)
+    return Scores(RFM_CUTS + 1 - bisect_right(rfm.recency, at - summary.last), frequency, monetary)
 
 
 def lasting(rfm: Rfm, summary: Summary) -> tuple[int, int]:
     """The scores that silence leaves alone: frequency and monetary."""
-    frequency = 1
-    for least in rfm.frequency:
-        if summary.repeats + 1 > least:
-            frequency += 1
-    if rfm.monetary is None:
-        return frequency, 0
-    monetary = 1
-    for amount in rfm.monetary:
-        if summary.spent > amount:
-            monetary += 1
-    return frequency, monetary
+    frequency = 1 + bisect_left(rfm.frequency, summary.repeats + 1)
+    return frequency, 0 if rfm.monetary is None else 1 + bisect_left(rfm.monetary, summary.spent)

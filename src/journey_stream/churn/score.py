@@ -18,6 +18,10 @@ _log1p: Final = math.log1p
 _expm1: Final = math.expm1
 
 
+_Effect = tuple[float, float]
+"""The weight of a signal, and the (negative) rate at which it decays, for each millisecond."""
+
+
 class Scorer:
     """The parameters, made ready for scoring; without state."""
 
@@ -38,8 +42,10 @@ class Scorer:
         self.parameters = parameters
         self.bands = Thresholds(parameters.bands)
         self.signals: dict[str, Signal] = {signal.id: signal for signal in parameters.signals}
-        self._signals = {one.id: (one.weight, -math.log(2.0) / one.half_life_ms) for one in parameters.signals}
-        model, pace, active, once, quiet, basket = (one.weight for one in parameters.recalibration.weights)
+        self._signals: dict[str, _Effect] = {
+            one.id: (one.weight, -math.log(2.0) / one.half_life_ms) for one in parameters.signals
+        }
+        model, pace, active, once, quiet, basket = [one.weight for one in parameters.recalibration.weights]
         self._weights = (model, pace, active, once, quiet, basket)
         self._bgnbd: tuple[float, float, float, float] = parameters.bgnbd
         self._intercept = parameters.recalibration.intercept
@@ -50,41 +56,89 @@ class Scorer:
 
     def score(self, summary: Summary, at: int) -> float:
         """The log-odds at an instant that is not before the summary's last touchpoint."""
-        constant, moving = self.terms(summary, at)
-        return constant + math.fsum(moving)
+        return self.course(summary).score(at)
 
     def probability(self, summary: Summary, at: int) -> float:
         """The probability of no such touchpoint within the window from `at`."""
         return logistic(self.score(summary, at))
 
-    def terms(self, summary: Summary, at: int) -> tuple[float, list[float]]:
-        """What stays as it is in silence, and the terms that move: each of them rises or falls all the time.
+    def course(self, summary: Summary) -> "Course":
+        """The score over time, as long as nothing happens."""
+        return Course(self._unit_ms, self._window, self._bgnbd, self._weights, self._intercept, self._signals, summary)
 
-        The same numbers as `features.features`, written out: this runs for every event and signal.
-        """
-        unit_ms = self._unit_ms
-        r, alpha, a, b = self._bgnbd
-        model, pace, active, once, quiet, basket = self._weights
-        first, last, x, spent, signals = summary.first, summary.last, summary.repeats, summary.spent, summary.signals
-        age = (at - first) / unit_ms
-        silence = (at - last) / unit_ms
-        constant = self._intercept + basket * _log1p(spent / (x + 1))
-        exponent = (r + x) * _log1p(self._window / (alpha + age))
-        if x:
-            gone = math.log(a / (b + x - 1)) + (r + x) * _log1p(silence / (alpha + age - silence))
-            alive = 1.0 / (1.0 + math.exp(gone)) if gone < EXPONENT_MAX else 0.0
-        else:
-            alive = 1.0
-            constant += once
-        moving = [
-            model * away_log_odds(-alive * _expm1(-exponent)),
-            pace * idle_log_odds(exponent),
-            active * alive,
-            quiet * silence / (age + AGE_UNITS_MIN),
-        ]
+
+class Course:
+    """How the score of one customer moves while nothing happens: a part that stays as it is, `constant`, and terms that
+    each rise or fall all the time.
+
+    The same numbers as `features.features`, written out: this runs for every event and signal, and several times for
+    each. What does not depend on the instant is worked out once.
+    """
+
+    __slots__ = (
+        "_active",
+        "_alpha",
+        "_first",
+        "_gone",
+        "_last",
+        "_model",
+        "_pace",
+        "_quiet",
+        "_shape",
+        "_signals",
+        "_unit_ms",
+        "_window",
+        "_x",
+        "constant",
+    )
+
+    def __init__(
+        self,
+        unit_ms: int,
+        window: float,
+        bgnbd: tuple[float, float, float, float],
+        weights: tuple[float, float, float, float, float, float],
+        intercept: float,
+        effects: dict[str, _Effect],
+        summary: Summary,
+    ) -> None:
+        r, alpha, a, b = bgnbd
+        model, pace, active, once, quiet, basket = weights
+        x, signals = summary.repeats, summary.signals
+        self._unit_ms, self._window, self._alpha = unit_ms, window, alpha
+        self._model, self._pace, self._active, self._quiet = model, pace, active, quiet
+        self._first, self._last, self._x = summary.first, summary.last, x
+        self._shape = r + x
+        self._gone = math.log(a / (b + x - 1)) if x else 0.0
+        constant = intercept + basket * _log1p(summary.spent / (x + 1))
+        self.constant = constant if x else constant + once
+        # Weight, rate, and when it was seen.
+        self._signals: list[tuple[float, float, int]] = []
         if signals:
             for signal, seen in signals.items():
-                effect = self._signals.get(signal)
+                effect = effects.get(signal)
                 if effect is not None:
-                    moving.append(effect[0] * math.exp(effect[1] * (at - seen)))
-        return constant, moving
+                    self._signals.append((effect[0], effect[1], seen))
+
+    def score(self, at: int) -> float:
+        """The log-odds at an instant that is not before the summary's last touchpoint."""
+        return self.constant + math.fsum(self.moving(at))
+
+    def moving(self, at: int) -> list[float]:
+        """The terms that move, at an instant."""
+        age = (at - self._first) / self._unit_ms
+        silence = (at - self._last) / self._unit_ms
+        exponent = self._shape * _log1p(self._window / (self._alpha + age))
+        alive = 1.0
+        if self._x:
+            gone = self._gone + self._shape * _log1p(silence / (self._alpha + age - silence))
+            alive = 1.0 / (1.0 + math.exp(gone)) if gone < EXPONENT_MAX else 0.0
+        moving = [
+            self._model * away_log_odds(-alive * _expm1(-exponent)),
+            self._pace * idle_log_odds(exponent),
+            self._active * alive,
+            self._quiet * silence / (age + AGE_UNITS_MIN),
+        ]
+        for weight, rate, seen in self._signals:
+            moving.append(weight * math.exp(rate * (at - seen)))
+        return moving

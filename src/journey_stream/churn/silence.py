@@ -6,27 +6,26 @@ halved, the earlier half first; what is found is the first crossing, as if every
 """
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from journey_stream.churn.score import Scorer
+from journey_stream.churn.score import Course, Scorer
 from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS, HOUR_MS
 
-HORIZON_MS = 3_650 * DAY_MS
+HORIZON_MS: Final = 3_650 * DAY_MS
 """Silence changes no band any more when the last purchase or signal lies further back.
 
 It is counted from there and from nowhere else: it must not matter to what is found from where one searches.
 """
-REACHES_MS = (32 * DAY_MS, 8 * DAY_MS, 2 * DAY_MS)
-_BEYOND_REACH_MS = 128 * DAY_MS
-_STEPS_FURTHER = 3
+REACHES_MS: Final = (32 * DAY_MS, 8 * DAY_MS, 2 * DAY_MS)
+_SHORTEST_REACH_MS: Final = REACHES_MS[-1]
+_BEYOND_REACH_MS: Final = 128 * DAY_MS
+_STEPS_FURTHER: Final = 3
 """So often `look` halves what lies between the longest reach that is sure and the next one. Each halving costs a score;
 what it saves are timers that ring for nothing: with these three, four fifths of them (`benchmarks.engine`)."""
 
-_SLACK = 1e-9
+_SLACK: Final = 1e-9
 """Rounding may move a term by a few units in its last place: the bounds allow for more than that."""
-
-_Ends = tuple[float, list[float]]
 
 
 class Crossing(NamedTuple):
@@ -52,18 +51,19 @@ def _search(scorer: Scorer, summary: Summary, after: int, until: int, band: int)
     hour, last_hour = after // HOUR_MS + 1, until // HOUR_MS
     if hour > last_hour:
         return None
-    leave, enter = scorer.bands.limits(band)
-    ends = scorer.terms(summary, hour * HOUR_MS)
-    if not leave <= ends[0] + math.fsum(ends[1]) < enter:
-        return _crossing(scorer, summary, hour, band)
+    limits = leave, enter = scorer.bands.limits(band)
+    course = scorer.course(summary)
+    near = course.moving(hour * HOUR_MS)
+    if not leave <= course.constant + math.fsum(near) < enter:
+        return _crossing(scorer, course, hour, band)
     span = 1
     while hour < last_hour:
-        far = min(hour + span, last_hour)
-        far_ends = scorer.terms(summary, far * HOUR_MS)
-        found = _first(scorer, summary, (hour, ends), (far, far_ends), (leave, enter))
+        until_hour = min(hour + span, last_hour)
+        far = course.moving(until_hour * HOUR_MS)
+        found = _first(course, hour, near, until_hour, far, limits)
         if found is not None:
-            return _crossing(scorer, summary, found, band)
-        hour, ends, span = far, far_ends, span * 2
+            return _crossing(scorer, course, found, band)
+        hour, near, span = until_hour, far, span * 2
     return None
 
 
@@ -72,8 +72,8 @@ def crossing_by(scorer: Scorer, summary: Summary, after: int, until: int, band: 
     start, stop = full_hour_after(after), until // HOUR_MS * HOUR_MS
     if stop < start:
         return None
-    constant, near = scorer.terms(summary, start)
-    if _stays(scorer.bands.limits(band), constant, near, scorer.terms(summary, stop)[1]):
+    course = scorer.course(summary)
+    if _stays(scorer.bands.limits(band), course.constant, course.moving(start), course.moving(stop)):
         return None
     return _search(scorer, summary, after, min(until, _last_seen(summary) + HORIZON_MS), band)
 
@@ -83,12 +83,8 @@ def _last_seen(summary: Summary) -> int:
     return max(summary.last, *summary.signals.values()) if summary.signals else summary.last
 
 
-class Look(NamedTuple):
-    """The score in log-odds, the band that it means, and an instant (ms) before which silence does not change it."""
-
-    score: float
-    band: int
-    quiet_until: int
+Look = tuple[float, int, int]
+"""The score in log-odds, the band that it means, and an instant (ms) before which silence does not change it."""
 
 
 def look(scorer: Scorer, summary: Summary, at: int, band: int | None, reach_ms: int = 0) -> Look:
@@ -102,21 +98,22 @@ def look(scorer: Scorer, summary: Summary, at: int, band: int | None, reach_ms: 
     `reach_ms` is about how long it was sure to stay quiet the last time. Most customers keep their pace, so that a
     little more or a little less than that is tried first, and saves the other tries.
     """
-    constant, near = scorer.terms(summary, at)
+    course = scorer.course(summary)
+    constant, near = course.constant, course.moving(at)
     score = constant + math.fsum(near)
     reached = scorer.bands.next(band, score)
     limits = scorer.bands.limits(reached)
-    if REACHES_MS[-1] <= reach_ms <= 2 * _BEYOND_REACH_MS:
+    if _SHORTEST_REACH_MS <= reach_ms <= 2 * _BEYOND_REACH_MS:
         for guess_ms in (min(reach_ms + reach_ms // 4, _BEYOND_REACH_MS), reach_ms - reach_ms // 4):
-            if _stays(limits, constant, near, scorer.terms(summary, at + guess_ms)[1]):
-                return Look(score, reached, at + guess_ms + 1)
+            if _stays(limits, constant, near, course.moving(at + guess_ms)):
+                return score, reached, at + guess_ms + 1
     unsure = _BEYOND_REACH_MS
     for sure in REACHES_MS:
-        far = scorer.terms(summary, at + sure)[1]
+        far = course.moving(at + sure)
         if _stays(limits, constant, near, far):
-            return Look(score, reached, _further(scorer, summary, limits, (at + sure, far), at + unsure) + 1)
+            return score, reached, _further(course, limits, at + sure, far, at + unsure) + 1
         unsure = sure
-    return Look(score, reached, full_hour_after(at))
+    return score, reached, full_hour_after(at)
 
 
 def full_hour_after(at: int) -> int:
@@ -124,15 +121,12 @@ def full_hour_after(at: int) -> int:
     return (at // HOUR_MS + 1) * HOUR_MS
 
 
-def _further(
-    scorer: Scorer, summary: Summary, limits: tuple[float, float], start: tuple[int, list[float]], unsure: int
-) -> int:
-    """An instant from the start of a span on until which the score surely stays within the limits."""
-    sure, near = start
+def _further(course: Course, limits: tuple[float, float], sure: int, near: list[float], unsure: int) -> int:
+    """An instant from `sure` on until which the score surely stays within the limits; `near` are the terms there."""
     for _ in range(_STEPS_FURTHER):
         middle = (sure + unsure) // 2
-        constant, far = scorer.terms(summary, middle)
-        if _stays(limits, constant, near, far):
+        far = course.moving(middle)
+        if _stays(limits, course.constant, near, far):
             sure, near = middle, far
         else:
             unsure = middle
@@ -146,11 +140,12 @@ def still_quiet(scorer: Scorer, summary: Summary, after: int, now: int, band: in
     None if it is not sure, or so far ahead that a search may just as well settle it.
     """
     reach_ms = now - summary.last
-    if not REACHES_MS[-1] <= reach_ms <= REACHES_MS[0]:
+    if not _SHORTEST_REACH_MS <= reach_ms <= REACHES_MS[0]:
         return None
-    constant, near = scorer.terms(summary, after)
+    course = scorer.course(summary)
     until = now + reach_ms
-    return until + 1 if _stays(scorer.bands.limits(band), constant, near, scorer.terms(summary, until)[1]) else None
+    sure = _stays(scorer.bands.limits(band), course.constant, course.moving(after), course.moving(until))
+    return until + 1 if sure else None
 
 
 def _stays(limits: tuple[float, float], constant: float, near: list[float], far: list[float]) -> bool:
@@ -167,28 +162,26 @@ def _stays(limits: tuple[float, float], constant: float, near: list[float], far:
     return limits[0] <= low and high < limits[1]
 
 
-def _crossing(scorer: Scorer, summary: Summary, hour: int, band: int) -> Crossing:
+def _crossing(scorer: Scorer, course: Course, hour: int, band: int) -> Crossing:
     at = hour * HOUR_MS
-    return Crossing(at, scorer.bands.next(band, scorer.score(summary, at)))
+    return Crossing(at, scorer.bands.next(band, course.score(at)))
 
 
 def _first(
-    scorer: Scorer,
-    summary: Summary,
-    near: tuple[int, _Ends],
-    far: tuple[int, _Ends],
-    limits: tuple[float, float],
+    course: Course, start: int, near: list[float], stop: int, far: list[float], limits: tuple[float, float]
 ) -> int | None:
-    """The first hour after `near` and up to `far` whose score is outside of the limits; `near` is inside."""
-    (start, (constant, near_terms)), (stop, (_, far_terms)) = near, far
-    leave, enter = limits
-    if _stays(limits, constant, near_terms, far_terms):
+    """The first hour after `start` and up to `stop` whose score is outside of the limits; that of `start` is inside.
+
+    `near` and `far` are the moving terms at both.
+    """
+    if _stays(limits, course.constant, near, far):
         return None
     if stop - start == 1:
-        return None if leave <= constant + math.fsum(far_terms) < enter else stop
+        leave, enter = limits
+        return None if leave <= course.constant + math.fsum(far) < enter else stop
     middle = (start + stop) // 2
-    centre = (middle, scorer.terms(summary, middle * HOUR_MS))
-    found = _first(scorer, summary, near, centre, limits)
+    centre = course.moving(middle * HOUR_MS)
+    found = _first(course, start, near, middle, centre, limits)
     if found is not None:
         return found
-    return _first(scorer, summary, centre, far, limits)
+    return _first(course, middle, centre, stop, far, limits)

@@ -1,7 +1,7 @@
 """What a profile keeps for churn risk, beside its stage: where it is, and the changes of band that were published."""
 
 from copy import copy
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -9,7 +9,7 @@ from journey_stream.churn.summary import Summary
 from journey_stream.engine.packing import array_header
 from journey_stream.engine.touches import LONG_AGO, NEVER
 
-NO_BAND = -1
+NO_BAND: Final = -1
 RiskCause = Literal["touchpoint", "timer", "model"]
 
 

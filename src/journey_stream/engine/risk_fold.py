@@ -83,10 +83,10 @@ def look_ahead(scorer: Scorer, state: RiskState) -> None:
     """Move `quiet_until` on at the end of a fold, if a look is enough for that."""
     summary, at = state.summary, state.quiet_until - 1
     if summary is not None and state.resume_at == LONG_AGO and at >= summary.last:
-        ahead = look(scorer, summary, at, _known(state.band))
+        _, band, quiet_until = look(scorer, summary, at, _known(state.band))
         # Between two full hours a score may be on the other side already; that counts from the full hour on.
-        if ahead.band == state.band:
-            state.quiet_until = ahead.quiet_until
+        if band == state.band:
+            state.quiet_until = quiet_until
 
 
 def fall_quiet(scorer: Scorer, state: RiskState, clock: int, changes: list[RiskChange]) -> None:

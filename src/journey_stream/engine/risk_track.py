@@ -165,7 +165,11 @@ class RiskTrack:
         rfm, summary = self._scorer.parameters.rfm, self._kept.state.summary
         if rfm is None or summary is None or summary is former:
             return False
-        return former is None or lasting(rfm, former) != lasting(rfm, summary)
+        if former is None:
+            return True
+        if former.repeats == summary.repeats and former.spent == summary.spent:
+            return False  # a signal
+        return lasting(rfm, former) != lasting(rfm, summary)
 
     def _tell(self, changes: list[RiskChange]) -> list[Decision]:
         kept = self._kept

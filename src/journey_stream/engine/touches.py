@@ -4,16 +4,18 @@ The structs are invisible to the garbage collector (`gc=False`): nothing in them
 of them would cost more than the work.
 """
 
+from typing import Final
+
 import msgspec
 
 Fact = str | int | float | bool | None
 Facts = dict[str, Fact]
 """The fields of a touchpoint that rules read, by name."""
 
-NEVER = (1 << 62) - 1
+NEVER: Final = (1 << 62) - 1
 """A time in ms that no clock reaches; the largest number that compiled code keeps without an object."""
 
-LONG_AGO = -NEVER
+LONG_AGO: Final = -NEVER
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):

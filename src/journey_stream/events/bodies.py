@@ -1,4 +1,4 @@
-"""The JSON of messages about churn risk, as structs: quicker to write than dictionaries.
+"""The JSON of views and of messages about churn risk, as structs: quicker to write than dictionaries.
 
 The contract is in `outputs.py`; `wire.py` fills these in. Instants are written already.
 """
@@ -6,9 +6,11 @@ The contract is in `outputs.py`; `wire.py` fills these in. Instants are written 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from journey_stream.events.decisions import RfmScores
+
 
 class ModelBody(msgspec.Struct, frozen=True, gc=False):
-    """What scored."""
+    """What decided, or scored."""
 
     name: str
     version: int
@@ -50,3 +52,32 @@ class RiskChangeBody(msgspec.Struct, frozen=True, gc=False):
     typical_log_odds: float
     contributions: list[ContributionBody]
     model: ModelBody
+
+
+class CurrentRiskBody(msgspec.Struct, frozen=True, gc=False):
+    """See `outputs.CurrentRisk`."""
+
+    band: str
+    probability: float
+    since: str
+    revision: int
+    model: ModelBody
+
+
+class ProfileBody(msgspec.Struct, frozen=True, gc=False):
+    """See `outputs.ProfileView`."""
+
+    profile_id: str
+    revision: int
+    stage: str | None
+    entered_at: str | None
+    previous_stage: str | None
+    rule: str | None
+    last_touchpoint_at: str
+    updated_at: str
+    overflow: bool
+    model: ModelBody
+    risk: CurrentRiskBody | None
+    segment: str | None
+    rfm: RfmScores | None
+    identifiers: tuple[str, ...] | UnsetType

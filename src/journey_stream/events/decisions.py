@@ -1,4 +1,7 @@
-"""What the engine decides: frozen values that the runtime writes to the output topics."""
+"""What the engine decides: frozen values that the runtime writes to the output topics.
+
+Those of which the most are made are structs: one is made in a third of the time that a named tuple takes.
+"""
 
 from typing import Literal, NamedTuple
 
@@ -46,7 +49,7 @@ class RiskContribution(msgspec.Struct, frozen=True, gc=False):
     evidence: tuple[str, ...]
 
 
-class RiskChanged(NamedTuple):
+class RiskChanged(msgspec.Struct, frozen=True, gc=False):
     """One message of journey.churn-risk; instants in ms since the epoch."""
 
     risk_id: str
@@ -69,7 +72,7 @@ class RiskChanged(NamedTuple):
     model_version: int
 
 
-class CurrentRisk(NamedTuple):
+class CurrentRisk(msgspec.Struct, frozen=True, gc=False):
     """The band that a profile is in, as a part of its view; `since` in ms since the epoch."""
 
     revision: int
@@ -80,7 +83,7 @@ class CurrentRisk(NamedTuple):
     model_version: int
 
 
-class RfmScores(NamedTuple):
+class RfmScores(msgspec.Struct, frozen=True, gc=False):
     """Recency, frequency and monetary value, each from 1 to 5, as a part of a view; None for money nobody knows of."""
 
     recency: int
@@ -88,7 +91,7 @@ class RfmScores(NamedTuple):
     monetary: int | None
 
 
-class ProfileChanged(NamedTuple):
+class ProfileChanged(msgspec.Struct, frozen=True, gc=False):
     """The current view of a profile, for the compacted journey.profiles; instants in ms since the epoch."""
 
     profile_id: str

@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-SECOND_MS = 1_000
-MINUTE_MS = 60 * SECOND_MS
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
+# Final, so that compiled code has the numbers and need not look them up.
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60 * SECOND_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
 
 MS_MIN = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
 MS_MAX = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
@@ -26,11 +28,17 @@ def from_ms(ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=ms)
 
 
+# The pieces of a time of day: joining them takes a fifth of the time of formatting numbers.
+_MINUTES: Final = [f"T{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60)]
+_SECONDS: Final = [f"{second:02}." for second in range(60)]
+_THOUSANDTHS: Final = [f"{ms:03}Z" for ms in range(1_000)]
+
+
 def rfc3339(ms: int) -> str:
     """`2026-01-31T09:30:00.000Z`. Raises OverflowError outside the years 1 to 9999."""
-    day, rest = divmod(ms, DAY_MS)
-    clock = rest // HOUR_MS, rest // MINUTE_MS % 60, rest // SECOND_MS % 60, rest % SECOND_MS
-    return "%sT%02d:%02d:%02d.%03dZ" % (_date(day), *clock)  # noqa: UP031 - two thirds of an f-string's time
+    rest = ms % DAY_MS
+    seconds = rest // SECOND_MS % 60
+    return f"{_date(ms // DAY_MS)}{_MINUTES[rest // MINUTE_MS]}{_SECONDS[seconds]}{_THOUSANDTHS[rest % SECOND_MS]}"
 
 
 @lru_cache(maxsize=4_096)

@@ -5,7 +5,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from journey_stream.events.bodies import BecauseOfRiskBody, ContributionBody, ModelBody, RiskChangeBody
+from journey_stream.events.bodies import (
+    BecauseOfRiskBody,
+    ContributionBody,
+    CurrentRiskBody,
+    ModelBody,
+    ProfileBody,
+    RiskChangeBody,
+)
 from journey_stream.events.decisions import CurrentRisk, IdentityChanged, ProfileChanged, RiskChanged, StageChanged
 from journey_stream.events.times import DAY_MS, rfc3339
 
@@ -109,34 +116,30 @@ def identity_change_headers(change: IdentityChanged, source: bytes) -> Headers:
 
 def encode_profile(view: ProfileChanged) -> bytes:
     """The value of a message on journey.profiles (contract: `outputs.ProfileView`)."""
-    value: dict[str, Any] = {
-        "profile_id": view.profile_id,
-        "revision": view.revision,
-        "stage": view.stage,
-        "entered_at": None if view.entered_at is None else rfc3339(view.entered_at),
-        "previous_stage": view.previous_stage,
-        "rule": view.rule,
-        "last_touchpoint_at": rfc3339(view.last_touchpoint_at),
-        "updated_at": rfc3339(view.updated_at),
-        "overflow": view.overflow,
-        "model": {"name": view.model, "version": view.model_version},
-        "risk": None if view.risk is None else _current_risk(view.risk),
-        "segment": view.segment,
-        "rfm": None if view.rfm is None else view.rfm._asdict(),
-    }
-    if view.identifiers:
-        value["identifiers"] = view.identifiers
-    return _encode(value)
+    return _encode(
+        ProfileBody(
+            view.profile_id,
+            view.revision,
+            view.stage,
+            None if view.entered_at is None else rfc3339(view.entered_at),
+            view.previous_stage,
+            view.rule,
+            rfc3339(view.last_touchpoint_at),
+            rfc3339(view.updated_at),
+            view.overflow,
+            ModelBody(view.model, view.model_version),
+            None if view.risk is None else _current_risk(view.risk),
+            view.segment,
+            view.rfm,
+            view.identifiers or UNSET,
+        )
+    )
 
 
-def _current_risk(risk: CurrentRisk) -> dict[str, Any]:
-    return {
-        "band": risk.band,
-        "probability": risk.probability,
-        "since": rfc3339(risk.since),
-        "revision": risk.revision,
-        "model": {"name": risk.model, "version": risk.model_version},
-    }
+def _current_risk(risk: CurrentRisk) -> CurrentRiskBody:
+    return CurrentRiskBody(
+        risk.band, risk.probability, rfc3339(risk.since), risk.revision, ModelBody(risk.model, risk.model_version)
+    )
 
 
 def _headers(type_: bytes, source: bytes, id_: str, at: int) -> Headers:

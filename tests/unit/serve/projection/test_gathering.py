@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from journey_stream.events.decisions import (
     CurrentRisk,
@@ -205,7 +206,7 @@ def test_an_identity_change_is_a_row(gathered: Gathered) -> None:
 
 
 def view(**fields: Any) -> ProfileChanged:
-    return ProfileChanged("c1", 4, None, None, None, None, AT, AT + 5, False, "six", 3)._replace(**fields)
+    return replace(ProfileChanged("c1", 4, None, None, None, None, AT, AT + 5, False, "six", 3), **fields)
 
 
 def test_a_view_with_everything_is_a_row(gathered: Gathered) -> None:
