@@ -18,6 +18,7 @@ MODULES = (
     "churn/bands.py",
     "churn/bgnbd.py",
     "churn/features.py",
+    "churn/fold.py",
     "churn/reasons.py",
     "churn/rfm.py",
     "churn/score.py",

@@ -6,7 +6,7 @@ Every length of time is in milliseconds, every weight in log-odds.
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from journey_stream.churn.bands import Threshold
 from journey_stream.churn.bgnbd import BgNbd
@@ -47,7 +47,7 @@ class Signal:
     text: str
 
 
-RFM_CUTS = 4
+RFM_CUTS: Final = 4
 """The cut points between five scores."""
 
 

@@ -5,27 +5,19 @@ worse side of it, so that whoever bought once scores 1 where most customers did.
 """
 
 from bisect import bisect_left, bisect_right
-from typing import NamedTuple
 
 from journey_stream.churn.parameters import RFM_CUTS, Rfm
 from journey_stream.churn.summary import Summary
+from journey_stream.events.decisions import RfmScores
 
 
-class Scores(NamedTuple):
-    """Scores from 1 to 5, the higher the better; `monetary` is 0 where the reference knows no money."""
-
-    recency: int
-    frequency: int
-    monetary: int
-
-
-def scores(rfm: Rfm, summary: Summary, at: int) -> Scores:
+def scores(rfm: Rfm, summary: Summary, at: int) -> RfmScores:
     """The scores at an instant (ms)."""
     frequency, monetary = lasting(rfm, summary)
-    return Scores(RFM_CUTS + 1 - bisect_right(rfm.recency, at - summary.last), frequency, monetary)
+    return RfmScores(RFM_CUTS + 1 - bisect_right(rfm.recency, at - summary.last), frequency, monetary or None)
 
 
 def lasting(rfm: Rfm, summary: Summary) -> tuple[int, int]:
-    """The scores that silence leaves alone: frequency and monetary."""
+    """The scores that silence leaves alone: frequency, and monetary, 0 where the reference knows no money."""
     frequency = 1 + bisect_left(rfm.frequency, summary.repeats + 1)
     return frequency, 0 if rfm.monetary is None else 1 + bisect_left(rfm.monetary, summary.spent)

@@ -7,10 +7,11 @@ the silence was that has to be decided. Only at the head, where a timer is set b
 """
 
 from journey_stream.churn.bgnbd import logistic
+from journey_stream.churn.fold import bought, seen, signalled
 from journey_stream.churn.reasons import DIGITS
 from journey_stream.churn.score import Scorer
 from journey_stream.churn.silence import crossing_by, full_hour_after, look, next_crossing, still_quiet
-from journey_stream.churn.summary import Summary, bought, seen, signalled
+from journey_stream.churn.summary import Summary
 from journey_stream.engine.concern import Concern
 from journey_stream.engine.plan import Plan
 from journey_stream.engine.risk import NO_BAND, RiskCause, RiskChange, RiskState
@@ -47,17 +48,19 @@ def react_to_risk(
     """`step_risk` for somebody who knows already what touchpoints of this channel and type mean, or is at the head."""
     if not concern.is_met(facts):
         return
-    reach_ms = state.quiet_until - max(state.since, LONG_AGO if state.summary is None else state.summary.last)
-    if at > state.quiet_until:
+    quiet_until, before = state.quiet_until, state.summary
+    reach_ms = quiet_until - max(state.since, LONG_AGO if before is None else before.last)
+    if at > quiet_until:
         pass_silence(scorer, state, at, changes)
     _note(scorer, concern, state, at, event_id, facts)
     summary = state.summary
     if summary is not None and at > state.resume_at:
+        known = _known(state.band)
         if is_head:
-            score, band, quiet_until = look(scorer, summary, at, _known(state.band), reach_ms)
+            score, band, quiet_until = look(scorer, summary, at, known, reach_ms)
         else:
             score = scorer.score(summary, at)
-            band, quiet_until = scorer.bands.next(_known(state.band), score), full_hour_after(at)
+            band, quiet_until = scorer.bands.next(known, score), full_hour_after(at)
         state.quiet_until = quiet_until
         _enter(state, summary, at, score, band, "touchpoint", event_id, changes)
 

@@ -76,10 +76,7 @@ class RiskPublisher:
     def rfm(self, state: RiskState, clock: int) -> RfmScores | None:
         """For the view of a profile, as of `clock` (ms)."""
         rfm, summary = self._parameters.rfm, state.summary
-        if rfm is None or summary is None:
-            return None
-        found = scores(rfm, summary, clock)
-        return RfmScores(found.recency, found.frequency, found.monetary or None)
+        return None if rfm is None or summary is None else scores(rfm, summary, clock)
 
     def _what_happened(self, change: RiskChange) -> str:
         parameters, summary = self._parameters, change.summary

@@ -1,7 +1,7 @@
 import numpy as np
 
+from journey_stream.churn.fold import bought, seen, signalled
 from journey_stream.churn.panel import Observation, Panel
-from journey_stream.churn.summary import bought, seen, signalled
 from journey_stream.events.times import DAY_MS
 from tests.unit.churn.customers import GROCERY, START, panel, synthetic
 

@@ -8,9 +8,10 @@ from journey_stream.churn.fit import refit_rfm
 from journey_stream.churn.load import SHIPPED, parse_parameters, shipped
 from journey_stream.churn.panel import Observation, Panel
 from journey_stream.churn.parameters import Rfm
-from journey_stream.churn.rfm import Scores, lasting, scores
+from journey_stream.churn.rfm import lasting, scores
 from journey_stream.churn.summary import Summary
 from journey_stream.churn.write import write_parameters
+from journey_stream.events.decisions import RfmScores
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from journey_stream.journey.errors import ModelError
 
@@ -33,7 +34,7 @@ def test_a_value_at_a_cut_is_on_its_worse_side(purchases: int, frequency: int) -
 
 
 def test_without_money_in_the_reference_there_is_no_score_for_it() -> None:
-    assert scores(NO_MONEY, Summary(0, 5, 0, 99.0), 5) == Scores(5, 1, 0)
+    assert scores(NO_MONEY, Summary(0, 5, 0, 99.0), 5) == RfmScores(5, 1, None)
 
 
 @pytest.mark.parametrize("rfm", [RFM, NO_MONEY, None])

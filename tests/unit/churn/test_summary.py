@@ -1,4 +1,5 @@
-from journey_stream.churn.summary import SPENT_MAX, Summary, bought, seen, signalled
+from journey_stream.churn.fold import bought, seen, signalled
+from journey_stream.churn.summary import SPENT_MAX, Summary
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from tests.unit.churn.customers import GROCERY, SCORER, START
 
