@@ -1,5 +1,6 @@
 """Why a score is what it is: what each fact contributes, in words and numbers."""
 
+import math
 from typing import Final, NamedTuple
 
 from journey_stream.churn.bands import BANDS
@@ -13,6 +14,11 @@ from journey_stream.events.times import DAY_MS, HOUR_MS
 
 DIGITS: Final = 4
 """Of published numbers: more than they deserve, few enough to be the same on every machine."""
+
+_SCALE: Final = 1e4
+_SCALED_MAX: Final = 1e9
+_TOO_CLOSE: Final = 1e-6
+"""Far more than rounding can have added to a number below _SCALED_MAX."""
 
 FROM_FIRST = frozenset({"pace", "once", "basket"})
 """The features whose `since` is the first purchase; that of the others is the last."""
@@ -51,9 +57,9 @@ def assess(
     ranks = [(-abs(one.log_odds), one.factor, place) for place, one in enumerate(found)]
     ranks.sort()
     return Risk(
-        round(logistic(score), DIGITS),
+        rounded(logistic(score)),
         scorer.bands.next(band, score),
-        round(scorer.typical, DIGITS),
+        rounded(scorer.typical),
         tuple([found[place] for _, _, place in ranks]),
     )
 
@@ -82,7 +88,7 @@ def _facts(
     found: list[RiskContribution] = []
     for place, one in enumerate(parameters.recalibration.weights):
         name = FEATURES[place]
-        log_odds = round(one.weight * (values[place] - one.typical), DIGITS)
+        log_odds = rounded(one.weight * (values[place] - one.typical))
         if name in FROM_FIRST:
             found.append(RiskContribution(name, log_odds, texts[place], first, from_first))
         else:
@@ -97,10 +103,21 @@ def _signals(
     for name, seen in signals.items():
         signal = scorer.signals.get(name)
         if signal is not None:
-            log_odds = round(signal.weight * 0.5 ** ((at - seen) / signal.half_life_ms), DIGITS)
+            log_odds = rounded(signal.weight * 0.5 ** ((at - seen) / signal.half_life_ms))
             text = f"{signal.text} {say_span(at - seen)} ago"
             found.append(RiskContribution(name, log_odds, text, seen, (signal_ids.get(name, last_id),)))
     return found
+
+
+def rounded(value: float) -> float:
+    """`round(value, DIGITS)`, which goes over text. It is left to decide only what is close to the middle or to 0."""
+    scaled = value * _SCALE
+    if not 0.5 < abs(scaled) < _SCALED_MAX:
+        return round(value, DIGITS)
+    whole = math.floor(scaled + 0.5)
+    if abs(abs(scaled - whole) - 0.5) < _TOO_CLOSE:
+        return round(value, DIGITS)
+    return whole / _SCALE
 
 
 def _times(count: int) -> str:

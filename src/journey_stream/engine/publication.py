@@ -103,13 +103,17 @@ class Publisher:
             self._message("retracted", name, head, change, current=False) for change in reversed(retracted)
         ]
         decisions += [self._message("entered", name, head, change, current=change is last) for change in entered]
-        decisions.append(self._view(profile, last or _last_final(profile), clock))
+        decisions.append(self._view(profile, last or _last_of(profile.checkpoint()), clock))
         return decisions
 
     def view(self, profile: Subject, clock: int) -> ProfileChanged:
         """The current view when no change of stage is published with it."""
-        published = profile.head.published
-        last = profile.history()[published - 1] if published else _last_final(profile)
+        head = profile.head
+        if head.published == head.changes:
+            # The standing knows its last move, so that the history need not be unpacked.
+            last = _last_of(head.standing)
+        else:
+            last = profile.history()[head.published - 1] if head.published else _last_of(profile.checkpoint())
         return self._view(profile, last, clock)
 
     def _message(self, kind: Kind, profile_id: str, head: Head, change: Change, *, current: bool) -> StageChanged:
@@ -178,8 +182,8 @@ class Publisher:
         )
 
 
-def _last_final(profile: Subject) -> Change | None:
-    checkpoint = profile.checkpoint()
-    if checkpoint.stage < 0:
+def _last_of(standing: Standing) -> Change | None:
+    """The last move, as far as a view shows it."""
+    if standing.stage < 0:
         return None
-    return Change(checkpoint.entered_at, checkpoint.came_from, checkpoint.stage, checkpoint.rule, None, ())
+    return Change(standing.entered_at, standing.came_from, standing.stage, standing.rule, None, ())

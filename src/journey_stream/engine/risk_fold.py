@@ -8,7 +8,7 @@ the silence was that has to be decided. Only at the head, where a timer is set b
 
 from journey_stream.churn.bgnbd import logistic
 from journey_stream.churn.fold import bought, seen, signalled
-from journey_stream.churn.reasons import DIGITS
+from journey_stream.churn.reasons import rounded
 from journey_stream.churn.score import Scorer
 from journey_stream.churn.silence import crossing_by, full_hour_after, look, next_crossing, still_quiet
 from journey_stream.churn.summary import Summary
@@ -124,7 +124,7 @@ def _resume(scorer: Scorer, state: RiskState, changes: list[RiskChange]) -> None
     if summary is not None:
         state.silent_at = at
         # The probability goes with the parameters that it is told with, also if the band stays.
-        state.probability = round(logistic(scorer.score(summary, at)), DIGITS)
+        state.probability = rounded(logistic(scorer.score(summary, at)))
         _score(scorer, state, summary, at, "model", changes)
 
 
@@ -163,7 +163,7 @@ def _enter(
 ) -> None:
     before = state.band
     if band != before:
-        state.band, state.since, state.probability = band, at, round(logistic(score), DIGITS)
+        state.band, state.since, state.probability = band, at, rounded(logistic(score))
         changes.append(
             RiskChange(at, before, band, cause, trigger, summary, state.first_id, state.last_id, state.signal_ids)
         )

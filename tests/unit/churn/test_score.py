@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from journey_stream.churn.bgnbd import logistic
 from journey_stream.churn.features import features
 from journey_stream.churn.parameters import FEATURES
-from journey_stream.churn.reasons import assess
+from journey_stream.churn.reasons import DIGITS, assess, rounded
 from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS
 from tests.unit.churn.customers import GROCERY, NEWCOMER, REGULAR, SCORER, START
@@ -88,3 +88,13 @@ def test_a_signal_that_the_parameters_do_not_know_is_ignored():
     odd = msgspec.structs.replace(REGULAR, signals={"horoscope": REGULAR.last})
 
     assert assess(SCORER, REGULAR, REGULAR.last, 0) == assess(SCORER, odd, REGULAR.last, 0)
+
+
+@given(st.floats() | st.integers(-(10**6), 10**6).map(lambda n: (n + 0.5) / 1e4))
+def test_a_number_is_rounded_as_python_rounds_it(number: float) -> None:
+    assert repr(round(number, DIGITS)) == repr(rounded(number))
+
+
+@given(st.integers(-(2**20), 2**20), st.integers(0, 24))
+def test_the_middle_between_two_numbers_is_rounded_as_python_rounds_it(count: int, halvings: int) -> None:
+    assert repr(round(count / 2**halvings, DIGITS)) == repr(rounded(count / 2**halvings))
