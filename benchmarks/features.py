@@ -52,6 +52,7 @@ class Features(NamedTuple):
 STAGES = Features()
 IDENTITY = Features(identity=True)
 FULL = Features(segments=True, identity=True, churn=CHURN)
+FULL_NO_CHURN = FULL._replace(churn=NONE)
 BY_NAME = {"stages": STAGES, "identity": IDENTITY, "full": FULL}
 
 

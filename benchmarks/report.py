@@ -9,7 +9,7 @@ from benchmarks.features import Features
 from benchmarks.race import Result
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-REFERENCES = ("kafka-streams", "ours")
+REFERENCES = ("kafka-streams", "ours", "ours-full-no-churn")
 
 
 def race_table(results: Sequence[Result]) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import yaml
 
-from benchmarks.features import FULL, IDENTITY, STAGES, Features
+from benchmarks.features import FULL, FULL_NO_CHURN, IDENTITY, STAGES, Features
 from tests.support.kafka_files import find_java
 
 HERE = Path(__file__).parent
@@ -128,6 +128,7 @@ SYSTEMS: dict[str, System] = {
         ours("ours-2-workers", "all", "all"),
         ours("ours-identity", "router", "tasks", features=IDENTITY),
         ours("ours-full", "router", "tasks", features=FULL),
+        ours("ours-full-no-churn", "router", "tasks", features=FULL_NO_CHURN),
         kafka_streams("kafka-streams"),
         kafka_streams("kafka-streams-no-repartition", by_owner=True),
         kafka_streams(
