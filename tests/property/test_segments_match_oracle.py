@@ -66,7 +66,8 @@ class Shown:
             oracle, view = self.oracle(profile_id, records), self.views.get(profile_id)
             assert (None if view is None else view.segment) == oracle.segment(at), (profile_id, at)
             expected, rfm = oracle.rfm(at), None if view is None else view.rfm
-            assert (None if rfm is None else rfm[1:]) == (None if expected is None else expected[1:]), profile_id
+            lasting = None if rfm is None else (rfm.frequency, rfm.monetary)
+            assert lasting == (None if expected is None else expected[1:]), profile_id
             if (change := oracle.next_change(at)) is not None:
                 following.append(change)
         return following

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
@@ -138,7 +139,7 @@ def test_what_is_decided_about_identity_is_kept_with_what_caused_it(processor: P
     view = ProfileChanged("c1", 1, None, None, None, None, T0, T0, False, "test", 1)
     linked = IdentityChanged("id", "linked", "c1", 1, "c2", T0, "observed", "Seen with c2.", ("e1",), "c2")
     said = [Attach(profile_id="c2", at=T0, child="c1"), Attach(profile_id="c3", at=T0, child="c1", gone=True)]
-    again = view._replace(profile_id="c4")
+    again = replace(view, profile_id="c4")
 
     decided = [view, ProfileGone("c1", 2), linked, *map(Forward, said), ProfileGone("c4", 1), again]
     processor._note(processor._open, record, decided)
