@@ -72,10 +72,12 @@ SELECT a.number, b.number, count(*) FROM (
 _BEFORE_RECENT: Final = """
   UNION ALL
   SELECT t.contact, {following} FROM facts.touches t
-  WHERE {touches} AND {has_entered} AND t.at_ms < {recent} AND NOT EXISTS (
-    SELECT 1 FROM facts.changes h WHERE {conversions} AND h.no = t.no
-  )
+  WHERE {touches} AND {has_entered} AND t.at_ms < {recent} AND {unconverted}
 """
+_UNCONVERTED: Final = "NOT EXISTS (SELECT 1 FROM facts.changes h WHERE {conversions} AND h.no = {alias}.no)"
+_CONVERTED_LATER: Final = (
+    "t.no IN (SELECT l.no FROM facts.changes l WHERE {entered} AND l.at_ms >= {end} AND {unconverted})"
+)
 _ALWAYS: Final = -(2**62)
 
 
@@ -127,25 +129,34 @@ def _paths(reading: Reading, goal: str, by: str, look_back_ms: int) -> Paths:
         walks,
         {
             (names[here], None if there is None else names[there]): int(times)
-            for here, there, times in reading.rows(_lost(reading, goal, conversions, look_back_ms))
+            for here, there, times in reading.rows(_lost(reading, goal, moves, conversions, look_back_ms))
         },
         {key: float(shares) for key, shares in decayed.items()},
         number_of_conversions - sum(walks.values()),
     )
 
 
-def _lost(reading: Reading, goal: str, conversions: str, look_back_ms: int) -> str:
+def _lost(reading: Reading, goal: str, moves: list[int], conversions: str, look_back_ms: int) -> str:
     end = reading.filter.to_ms
     now = reading.progress[1] or 0
     # A producer's clock may be ahead of now: only the end of the range cuts, or entries would be fewer than the map's.
     until = now if end is None else min(now, end - 1)
     has_entered = reading.has_entered(goal, "t")
+    unconverted = _UNCONVERTED.format(conversions=conversions, alias="t")
+    if end is not None and has_entered is not None and reading.filter.from_ms is None:
+        # Without a start there are more touches than customers of whom the marks say too much.
+        unconverted = _CONVERTED_LATER.format(
+            entered=f"{codes_of_moves(moves, 'l')} AND {reading.fits('l')}",
+            end=int(end),
+            unconverted=_UNCONVERTED.format(conversions=conversions, alias="l"),
+        )
     parts = {
         "following": "t.next_contact" if end is None else f"CASE WHEN t.next_ms < {int(end)} THEN t.next_contact END",
         "touches": f"{reading.in_range('t.at_ms')} AND {reading.fits('t')}",
         "has_entered": has_entered or "TRUE",
         "conversions": conversions,
         "recent": until - look_back_ms,
+        "unconverted": unconverted,
     }
     is_told_by_marks = end is None and has_entered is not None
     return _LOST.format(**parts, before_recent="" if is_told_by_marks else _BEFORE_RECENT.format(**parts))

@@ -191,8 +191,8 @@ class Reading:
         )
 
 
-def codes_of_moves(moves: Iterable[int]) -> str:
-    """The condition that a change `h` is of one of these moves.
+def codes_of_moves(moves: Iterable[int], alias: str = "h") -> str:
+    """The condition that a change is of one of these moves.
 
     What follows one another is one range, so that a database passes over the parts of the table that lie outside.
     """
@@ -202,7 +202,7 @@ def codes_of_moves(moves: Iterable[int]) -> str:
             runs[-1][1] = move
         else:
             runs.append([move, move])
-    ranges = [f"h.code BETWEEN {first * BUCKETS} AND {(last + 1) * BUCKETS - 1}" for first, last in runs]
+    ranges = [f"{alias}.code BETWEEN {first * BUCKETS} AND {(last + 1) * BUCKETS - 1}" for first, last in runs]
     return f"({' OR '.join(ranges)})" if ranges else "FALSE"
 
 
