@@ -23,6 +23,7 @@ import duckdb
 from benchmarks import report
 from journey_stream.events.times import DAY_MS
 from journey_stream.journey.load import preset
+from journey_stream.serve.api.parameters import KEYS
 from journey_stream.serve.queries.attribution import attribution
 from journey_stream.serve.queries.cohorts import cohorts
 from journey_stream.serve.queries.connection import DIALECTS
@@ -168,16 +169,16 @@ def main() -> None:
             f"map, {name}": map_of(chosen) for name, chosen in filters().items()
         }
         questions |= {f"cohorts, {name}": asked(chosen, cohorts) for name, chosen in filters().items()}
+
+        def credits_(chosen: Filter, by: str, look_back_days: int) -> Callable[[], object]:
+            return asked(chosen, lambda reading: attribution(reading, "purchase", by, look_back_days))
+
+        questions |= {f"attribution by {by}, no filter": credits_(EVERYTHING, by, 30) for by in KEYS}
+        questions |= {f"attribution, {days} days, no filter": credits_(EVERYTHING, KEYS[0], days) for days in (90, 365)}
         questions |= {
-            f"attribution by {by}, {name}": asked(
-                chosen, lambda reading, by=by: attribution(reading, "purchase", by, 30)
-            )
-            for by, name, chosen in (
-                ("channel", "no filter", EVERYTHING),
-                ("type", "no filter", EVERYTHING),
-                ("campaign", "no filter", EVERYTHING),
-                ("channel", "a campaign", Filter(campaign="campaign-7")),
-            )
+            f"attribution, {name}": credits_(chosen, KEYS[0], 30)
+            for name, chosen in {**filters(), "until a day": Filter(to_ms=START_MS + 600 * DAY_MS)}.items()
+            if chosen != EVERYTHING
         }
         questions |= {
             "customers of a stage and a band": found(EVERYTHING, Search("purchase", "high")),

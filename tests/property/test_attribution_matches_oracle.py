@@ -19,12 +19,16 @@ _paths = st.lists(st.tuples(_touches, st.booleans()), max_size=25)
 
 @given(_paths)
 def test_every_credit_is_what_its_definition_says(drawn):
-    walks = Counter([(tuple([key for _, key in touches]), converted) for touches, converted in drawn if touches])
+    keys = [(tuple([key for _, key in touches]), converted) for touches, converted in drawn if touches]
+    walks = Counter([walk for walk, converted in keys if converted])
+    lost = Counter(
+        step for walk, converted in keys if not converted for step in zip(walk, (*walk[1:], None), strict=True)
+    )
     empty = sum(converted and not touches for touches, converted in drawn)
     won = [touches for touches, converted in drawn if converted and touches]
     expected = credits_of(won, [touches for touches, converted in drawn if touches and not converted])
 
-    found = attribute(Paths(walks, {}, empty))
+    found = attribute(Paths(walks, lost, {}, empty))
 
     assert (sum(converted for _, converted in drawn), len(won)) == (
         found.conversions,

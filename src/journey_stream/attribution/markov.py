@@ -18,32 +18,32 @@ from math import fsum
 from operator import mul
 from typing import Final
 
-from journey_stream.attribution.walks import Walks
+from journey_stream.attribution.walks import Steps, Walks
 
 _START: Final = -1
 _CONVERSION: Final = -2
 _NULL: Final = -3
 
 
-def markov(walks: Walks, keys: Sequence[str]) -> dict[str, float]:
-    """Credits per key, which add up to the number of paths that converted; empty paths count as none.
+def markov(walks: Walks, lost: Steps, keys: Sequence[str]) -> dict[str, float]:
+    """Credits per key, which add up to the number of walks: the paths that converted. `lost` are the steps of others.
 
     `keys` are those of the paths, each once. Takes the time of as many multiplications as the cube of their number.
     """
-    conversions = sum(times for (walk, converted), times in walks.items() if converted and walk)
+    conversions = sum(walks.values())
     if not conversions:
         return dict.fromkeys(keys, 0.0)
-    effects = removal_effects(walks, keys)
+    effects = removal_effects(walks, lost, keys)
     total = fsum(effects.values())
     return {key: conversions * effect / total for key, effect in effects.items()}
 
 
-def removal_effects(walks: Walks, keys: Sequence[str]) -> dict[str, float]:
+def removal_effects(walks: Walks, lost: Steps, keys: Sequence[str]) -> dict[str, float]:
     """The share of the conversions that is lost without a key, from 0 to 1. At least one path has to convert."""
     places = range(len(keys))
     shares = {
         state: {there: times / following.total() for there, times in following.items()}
-        for state, following in _steps(walks, keys).items()
+        for state, following in _steps(walks, lost, keys).items()
     }
     begins = [shares[_START].get(here, 0.0) for here in places]
     ends = [shares[here].get(_CONVERSION, 0.0) for here in places]
@@ -57,19 +57,26 @@ def removal_effects(walks: Walks, keys: Sequence[str]) -> dict[str, float]:
     return effects
 
 
-def _steps(walks: Walks, keys: Sequence[str]) -> dict[int, Counter[int]]:
+def _steps(walks: Walks, lost: Steps, keys: Sequence[str]) -> dict[int, Counter[int]]:
     """By state, how often each other one comes next. A key that follows itself is no step: no walk ends otherwise."""
     number = {key: place for place, key in enumerate(keys)}
     steps: dict[int, Counter[int]] = {state: Counter() for state in (_START, *range(len(keys)))}
-    for (walk, converted), times in walks.items():
+    for walk, times in walks.items():
         here = _START
         for key in walk:
             there = number[key]
             if there != here:
                 steps[here][there] += times
                 here = there
-        if walk:
-            steps[here][_CONVERSION if converted else _NULL] += times
+        steps[here][_CONVERSION] += times
+    for (key, following), times in lost.items():
+        here, there = number[key], _NULL if following is None else number[following]
+        if there != here:
+            steps[here][there] += times
+        # Each touch of these paths has come after another one, or else begins one.
+        steps[_START][here] += times
+        if there != _NULL:
+            steps[_START][there] -= times
     return steps
 
 

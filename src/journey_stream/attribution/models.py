@@ -36,13 +36,13 @@ class Credits(NamedTuple):
 def attribute(paths: Paths) -> Credits:
     """The credits of every model. The order of the walks changes nothing, not even by rounding."""
     walks = paths.walks
-    keys = sorted({key for walk, _ in walks for key in walk})
+    keys = sorted({key for walk in walks for key in walk}.union(key for key, _ in paths.lost))
     found: dict[str, Mapping[str, float]] = {name: _by_place(walks, shares_of) for name, shares_of in BY_PLACE.items()}
     found["time_decay"] = paths.decayed
-    found["markov"] = markov(walks, keys)
+    found["markov"] = markov(walks, paths.lost, keys)
     found["shapley"] = shapley(walks, keys)
     return Credits(
-        conversions=sum(times for (_, converted), times in walks.items() if converted) + paths.empty,
+        conversions=sum(walks.values()) + paths.empty,
         unattributed=paths.empty,
         keys=tuple(keys),
         models={name: tuple([found[name].get(key, 0.0) for key in keys]) for name in MODELS},
@@ -51,9 +51,8 @@ def attribute(paths: Paths) -> Credits:
 
 def _by_place(walks: Walks, shares_of: Callable[[int], list[float]]) -> dict[str, float]:
     parts: defaultdict[str, list[float]] = defaultdict(list)
-    for (walk, converted), times in walks.items():
-        if converted:
-            for key, share in zip(walk, shares_of(len(walk)), strict=True):
-                if share:
-                    parts[key].append(times * share)
+    for walk, times in walks.items():
+        for key, share in zip(walk, shares_of(len(walk)), strict=True):
+            if share:
+                parts[key].append(times * share)
     return {key: fsum(found) for key, found in parts.items()}

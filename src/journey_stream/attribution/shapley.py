@@ -17,11 +17,10 @@ from journey_stream.attribution.walks import Walks
 
 
 def shapley(walks: Walks, keys: Sequence[str]) -> dict[str, float]:
-    """Credits per key, which add up to the number of paths that converted and are not empty."""
+    """Credits per key, which add up to the number of walks."""
     sizes: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for (walk, converted), times in walks.items():
-        if converted:
-            met = set(walk)
-            for key in met:
-                sizes[key][len(met)] += times
+    for walk, times in walks.items():
+        met = set(walk)
+        for key in met:
+            sizes[key][len(met)] += times
     return {key: fsum(times / size for size, times in sizes[key].items()) for key in keys}

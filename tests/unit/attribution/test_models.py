@@ -21,7 +21,14 @@ def path(keys: str, converted: bool = True) -> Path:
 
 
 def counted(paths: list[Path]) -> Paths:
-    return Paths(Counter([one for one in paths if one[0]]), {}, sum(not keys for keys, _ in paths))
+    won = [keys for keys, converted in paths if converted]
+    lost = [keys for keys, converted in paths if not converted]
+    return Paths(Counter(filter(None, won)), steps(lost), {}, won.count(()))
+
+
+def steps(paths: list[tuple[str, ...]]) -> Counter[tuple[str, str | None]]:
+    """What follows what on these paths."""
+    return Counter(step for keys in paths for step in zip(keys, (*keys[1:], None), strict=True))
 
 
 def of(model: str, *paths: Path) -> dict[str, float]:
@@ -47,16 +54,16 @@ def test_one_conversion_is_shared_as_the_model_says(model, keys, expected):
 
 
 def test_what_time_decay_shares_out_is_taken_as_it_is():
-    found = attribute(Paths({(("a", "b"), True): 1, (("c",), False): 1}, {"a": 0.25, "b": 0.75}, 0))
+    found = attribute(Paths({("a", "b"): 1}, {("c", None): 1}, {"a": 0.25, "b": 0.75}, 0))
 
     assert (("a", "b", "c"), (0.25, 0.75, 0.0)) == (found.keys, found.models["time_decay"])
 
 
 def test_what_is_lost_without_a_key_is_its_removal_effect():
     # Half go to a, half to b. From a, half convert and half go on to b; from b, two of three convert.
-    walks = {(("a",), True): 1, (("a", "b"), True): 1, (("b",), True): 1, (("b",), False): 1}
+    walks = {("a",): 1, ("a", "b"): 1, ("b",): 1}
 
-    effects = removal_effects(walks, ["a", "b"])
+    effects = removal_effects(walks, steps([("b",)]), ["a", "b"])
 
     chance = 1 / 2 * (1 / 2 + 1 / 2 * 2 / 3) + 1 / 2 * 2 / 3
     assert pytest.approx(1 - (1 / 2 * 2 / 3) / chance) == effects["a"]
@@ -64,9 +71,9 @@ def test_what_is_lost_without_a_key_is_its_removal_effect():
 
 
 def test_a_key_that_is_on_every_way_is_lost_with_everything():
-    walks = {(("a", "x"), True): 3, (("b", "x"), True): 5, (("b",), False): 2}
+    walks = {("a", "x"): 3, ("b", "x"): 5}
 
-    assert pytest.approx(1.0) == removal_effects(walks, ["a", "b", "x"])["x"]
+    assert pytest.approx(1.0) == removal_effects(walks, steps([("b",), ("b",)]), ["a", "b", "x"])["x"]
 
 
 def test_a_key_that_repeats_itself_gets_no_more_removal_effect():
@@ -85,14 +92,14 @@ def test_paths_without_a_conversion_lower_the_removal_effect_of_their_keys():
 
 
 def test_a_key_that_never_led_to_a_conversion_is_named_and_has_no_credit():
-    found = attribute(Paths({(("a",), True): 1, (("z",), False): 1}, {"a": 1.0}, 0))
+    found = attribute(Paths({("a",): 1}, {("z", None): 1}, {"a": 1.0}, 0))
 
     assert ("a", "z") == found.keys
     assert dict.fromkeys(MODELS, (1.0, 0.0)) == found.models
 
 
 def test_conversions_without_a_touch_are_counted_and_credited_to_nobody():
-    found = attribute(Paths({(("a",), True): 1}, {"a": 1.0}, 2))
+    found = attribute(Paths({("a",): 1}, {}, {"a": 1.0}, 2))
 
     assert Credits(3, 2, ("a",), dict.fromkeys(MODELS, (1.0,))) == found
 

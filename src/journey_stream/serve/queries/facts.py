@@ -1,12 +1,14 @@
 """Keeps the derived tables in step with what the projection has committed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from journey_stream.serve.queries.connection import Connection, Dialect
 from journey_stream.serve.queries.facts_sql import (
     BUCKET_OF_FEW,
-    OF_DIRTY,
+    OF_ALL,
     PROGRESS,
+    THEIRS,
+    Sources,
     bucket_of_many,
     keep_news,
     read_news,
@@ -16,6 +18,8 @@ from journey_stream.serve.queries.facts_tables import NO_STAY, OF_CUSTOMERS, TAB
 
 _REWRITTEN_SHARE_MAX = 0.5
 _REWRITTEN_MIN = 10_000
+
+_IS_DIRTY = "profile_id IN (SELECT profile_id FROM dirty)"
 
 
 class Facts:
@@ -35,8 +39,9 @@ class Facts:
         if profiles is not None and self._rewritten + len(profiles) > self._room:
             profiles = None
         if profiles is None:
-            for statement in self.dialect.facts:
-                connection.execute(statement)
+            _run(connection, self.dialect.facts)
+        else:
+            _run(connection, self.dialect.for_few)
         connection.execute(self.dialect.begin)
         try:
             if profiles is None:
@@ -47,7 +52,10 @@ class Facts:
         except BaseException:
             connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
+        else:
+            connection.execute("COMMIT")
+        finally:
+            _run(connection, self.dialect.for_many)
         self._rewritten = 0 if profiles is None else self._rewritten + len(profiles)
         return version
 
@@ -59,36 +67,36 @@ class Facts:
         for table, columns in TABLES.items():
             for statement in self.dialect.renew:
                 connection.execute(statement.format(table=table, columns=columns))
-        for statement in self.dialect.indexed:
-            connection.execute(statement)
+        _run(connection, self.dialect.indexed)
         connection.execute("CREATE TEMPORARY TABLE known (no INTEGER, profile_id VARCHAR)")
-        self._read_news(connection, "")
+        self._read_news(connection, OF_ALL)
         (customers,) = connection.execute("SELECT count(*) FROM filled").fetchone()
         bounds = _bounds([stayed_ms for (stayed_ms,) in connection.execute(sample(customers)).fetchall()])
         if bounds:
             connection.execute(f"INSERT INTO facts.bounds VALUES {', '.join(f'({bound})' for bound in bounds)}")
-        self._keep_news(connection, "", bucket_of_many(bounds))
+        self._keep_news(connection, OF_ALL, bucket_of_many(bounds))
 
     def _read_some(self, connection: Connection, profiles: Collection[str]) -> None:
         connection.execute("CREATE TEMPORARY TABLE dirty (profile_id VARCHAR)")
         connection.execute("INSERT INTO dirty SELECT unnest(CAST(? AS VARCHAR[]))", [list(profiles)])
+        # Rows of these customers are looked for once in each table, not by every statement that reads them.
+        for theirs, table in zip(THEIRS, OF_ALL, strict=True):
+            connection.execute(f"CREATE TEMPORARY TABLE {theirs} AS SELECT * FROM {table} WHERE {_IS_DIRTY}")
         connection.execute(
-            "CREATE TEMPORARY TABLE known AS SELECT no, profile_id FROM facts.customers "
-            "WHERE profile_id IN (SELECT profile_id FROM dirty)"
+            f"CREATE TEMPORARY TABLE known AS SELECT no, profile_id FROM facts.customers WHERE {_IS_DIRTY}"
         )
         for table in OF_CUSTOMERS:
             connection.execute(f"DELETE FROM facts.{table} WHERE no IN (SELECT no FROM known)")
-        self._read_news(connection, OF_DIRTY)
-        self._keep_news(connection, OF_DIRTY, BUCKET_OF_FEW)
-        connection.execute("DROP TABLE dirty")
+        self._read_news(connection, THEIRS)
+        self._keep_news(connection, THEIRS, BUCKET_OF_FEW)
+        for table in ("dirty", *THEIRS):
+            connection.execute(f"DROP TABLE {table}")
 
-    def _read_news(self, connection: Connection, of_dirty: str) -> None:
-        for statement in read_news(self.dialect, of_dirty):
-            connection.execute(statement)
+    def _read_news(self, connection: Connection, sources: Sources) -> None:
+        _run(connection, read_news(self.dialect, sources))
 
-    def _keep_news(self, connection: Connection, of_dirty: str, bucket: str) -> None:
-        for statement in keep_news(self.dialect, of_dirty, bucket):
-            connection.execute(statement)
+    def _keep_news(self, connection: Connection, sources: Sources, bucket: str) -> None:
+        _run(connection, keep_news(self.dialect, sources, bucket))
 
     def _note_progress(self, connection: Connection) -> int:
         connection.execute("DELETE FROM facts.progress")
@@ -98,6 +106,11 @@ class Facts:
         ).fetchone()
         self._customers = customers
         return int(version)
+
+
+def _run(connection: Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        connection.execute(statement)
 
 
 def _bounds(ordered_ms: Sequence[int]) -> list[int]:

@@ -1,6 +1,6 @@
 """One question's look at the facts: a filter, one state of the database, and what several numbers have in common."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -83,7 +83,7 @@ class Reading:
         return bool(self._conditions)
 
     def fits(self, alias: str) -> str:
-        """The same condition on a row of the tables that have marks: customers and changes."""
+        """The same condition on a row of the tables that have marks: customers, changes and touches."""
         return " AND ".join(f"({one.format(alias)})" for one in self._conditions) or "TRUE"
 
     def in_range(self, column: str) -> str:
@@ -117,7 +117,7 @@ class Reading:
         """Counted touchpoints of the customers in the filter, in the range, of channel and campaign."""
         condition, parameters = contacts(self.filter, "t.contact")
         # Whoever has a touchpoint of channel and campaign in the range is in the filter, but for the segment.
-        whose = "TRUE" if self.filter.segment is None else self.of_customers("t.no")
+        whose = "TRUE" if self.filter.segment is None else self.fits("t")
         ((number,),) = self.rows(
             f"SELECT count(*) FROM facts.touches t WHERE {condition} AND {self.in_range('t.at_ms')} AND {whose}",
             parameters,
@@ -159,6 +159,14 @@ class Reading:
             bits[code] = ord("1")
         return f"{self._dialect.bit.format(bits.decode(), 'h.code')} = 1"
 
+    def has_entered(self, stage: str, alias: str) -> str | None:
+        """The condition that a row of the tables with marks is of a customer with a standing entry to the stage.
+
+        None if there is no mark for it.
+        """
+        bit = self._bit("stage", stage)
+        return None if bit is None else f"({alias}.marks & CAST({1 << bit} AS BIGINT)) <> 0"
+
     def _bit(self, kind: str, name: str) -> int | None:
         found = self.rows("SELECT bit FROM facts.bits WHERE kind = ? AND name = ?", (kind, name))
         bit: int | None = found[0][0] if found else None
@@ -183,9 +191,18 @@ class Reading:
         )
 
 
-def codes_of_moves(moves: Sequence[int]) -> str:
-    """The condition that a change `h` is of one of these moves."""
-    ranges = [f"h.code BETWEEN {move * BUCKETS} AND {(move + 1) * BUCKETS - 1}" for move in moves]
+def codes_of_moves(moves: Iterable[int], alias: str = "h") -> str:
+    """The condition that a change is of one of these moves.
+
+    What follows one another is one range, so that a database passes over the parts of the table that lie outside.
+    """
+    runs: list[list[int]] = []
+    for move in sorted(moves):
+        if runs and move == runs[-1][1] + 1:
+            runs[-1][1] = move
+        else:
+            runs.append([move, move])
+    ranges = [f"{alias}.code BETWEEN {first * BUCKETS} AND {(last + 1) * BUCKETS - 1}" for first, last in runs]
     return f"({' OR '.join(ranges)})" if ranges else "FALSE"
 
 

@@ -144,6 +144,9 @@ class PostgresStore:
                 session.execute(f"DROP TABLE IF EXISTS {table.name}")
         for statement in ddl(self.dialect):
             session.execute(statement)
+        if _facts_of_another_form(session):
+            # Derived, and read again at every start.
+            session.execute("DROP SCHEMA facts CASCADE")
         session.execute("CREATE SCHEMA IF NOT EXISTS facts")
         for name, columns in FACTS.items():
             session.execute(f"CREATE TABLE IF NOT EXISTS facts.{name} ({columns})")
@@ -159,6 +162,16 @@ class PostgresStore:
                     "--read-only to show the map from there, stop the other one, or name another database."
                 )
             time.sleep(0.2)
+
+
+def _facts_of_another_form(session: PostgresSession) -> bool:
+    """Whether there are derived tables which another version has made, with other columns."""
+    found = session.execute(
+        "SELECT table_name, string_agg(column_name, ' ' ORDER BY ordinal_position) "
+        "FROM information_schema.columns WHERE table_schema = 'facts' GROUP BY table_name"
+    ).fetchall()
+    ours = {name: " ".join(column.split()[0] for column in columns.split(", ")) for name, columns in FACTS.items()}
+    return any(ours.get(name) != columns for name, columns in found)
 
 
 def _without_nul(table: pa.Table, column: str) -> pa.Table:

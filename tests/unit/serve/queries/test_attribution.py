@@ -1,12 +1,17 @@
 """Attribution over rows whose right credits are evident, and what becomes part of a path."""
 
+import random
+from collections import defaultdict
+
 import pytest
 
+from journey_stream.events.times import DAY_MS
 from journey_stream.serve.queries.answers import Attribution
 from journey_stream.serve.queries.attribution import attribution
 from journey_stream.serve.queries.connection import DIALECTS
 from journey_stream.serve.queries.filters import EVERYTHING, Filter
 from journey_stream.serve.queries.reading import read
+from tests.support.attribution_oracle import credits_of
 from tests.unit.serve.rows import Rows, at
 
 
@@ -189,3 +194,79 @@ def test_touches_of_long_before_share_a_conversion_like_those_of_yesterday(rows:
 
     shares = dict(zip(found.keys, found.models["time_decay"], strict=True))
     assert shares == pytest.approx({"email": 1 / 3, "web": 2 / 3}, abs=1e-12)
+
+
+class Crowd:
+    """Some dozens of customers at random, and what they did; half-days, so that many instants are the same."""
+
+    def __init__(self, rows: Rows, channels: int) -> None:
+        chance = random.Random(channels)
+        self.touched: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        self.entered: dict[str, list[int]] = {}
+        self.segments: dict[str, str | None] = {}
+        for number in range(channels):
+            self._touch(rows, chance, f"c{chance.randrange(40)}", f"channel {number}")
+        for who in (f"c{number}" for number in range(40)):
+            for _ in range(chance.randrange(8)):
+                self._touch(rows, chance, who, f"channel {chance.randrange(channels)}")
+            self.entered[who] = sorted(at(chance.randrange(120) / 2) for _ in range(chance.choice([0, 1, 1, 2, 4])))
+            for instant in self.entered[who]:
+                rows.change(who, (instant - at(0)) / DAY_MS, None, "purchase")
+            self.segments[who] = chance.choice([None, "loyal"])
+            rows.view(who, "purchase", updated=55, segment=self.segments[who])
+            # The order of those of one instant is that in which they came.
+            self.touched[who].sort(key=lambda touch: touch[0])
+
+    def _touch(self, rows: Rows, chance: random.Random, who: str, channel: str) -> None:
+        half_days, campaign = chance.randrange(120), chance.choice([None, "spring", "autumn"])
+        event_id = f"e{sum(map(len, self.touched.values())):04}"
+        rows.touchpoint(who, half_days / 2, channel, event_id=event_id, campaign=campaign)
+        self.touched[who].append((at(half_days / 2), campaign or ""))
+
+    def paths(self, chosen: Filter, look_back_ms: int) -> tuple[list[list[tuple[int, str]]], ...]:
+        """Those that converted, empty ones included, and those that did not."""
+        start, end = chosen.from_ms or 0, chosen.to_ms or 2**60
+        won, lost = list[list[tuple[int, str]]](), list[list[tuple[int, str]]]()
+        for who, entered in self.entered.items():
+            touched = self.touched[who]
+            in_range = [touch for touch in touched if start <= touch[0] < end]
+            if chosen.segment not in {None, self.segments[who]}:
+                continue
+            if chosen.campaign is not None and all(campaign != chosen.campaign for _, campaign in in_range):
+                continue
+            reached, before = [instant for instant in entered if instant < end], -1
+            for instant in reached:
+                if instant >= start:
+                    since = max(before + 1, instant - look_back_ms)
+                    won.append([touch for touch in touched if since <= touch[0] <= instant])
+                before = instant
+            since = max(before + 1, min(at(55), end - 1) - look_back_ms) if reached else 0
+            lost.append([touch for touch in in_range if touch[0] >= since])
+        return won, [path for path in lost if path]
+
+
+@pytest.mark.parametrize("channels", [3, 70], ids=["marks for all", "more names than marks"])
+def test_every_credit_of_a_crowd_is_what_its_definition_says(rows: Rows, channels: int) -> None:
+    crowd = Crowd(rows, channels)
+    rows.refresh()
+    for chosen in (
+        EVERYTHING,
+        Filter(from_ms=at(20)),
+        Filter(to_ms=at(25)),
+        Filter(to_ms=at(58)),
+        Filter(from_ms=at(15), to_ms=at(40)),
+        Filter(segment="loyal"),
+        Filter(campaign="spring", to_ms=at(30)),
+    ):
+        for look_back_days in (5, 20):
+            won, lost = crowd.paths(chosen, look_back_days * DAY_MS)
+            expected = credits_of(filter(None, won), lost)
+
+            with read(rows.connect(), DIALECTS[rows.dialect], chosen) as reading:
+                found = attribution(reading, "purchase", "campaign", look_back_days)
+
+            keys = [key or "" for key in found.keys]
+            assert (len(won), won.count([])) == (found.conversions, found.unattributed)
+            assert found.conversions > found.unattributed > 0
+            for model, credits_ in found.models.items():
+                assert expected[model] == pytest.approx(dict(zip(keys, credits_, strict=True)), abs=1e-9), model

@@ -110,6 +110,22 @@ def test_a_reader_shows_what_another_process_projects(url: str) -> None:
     assert 503 == early
 
 
+def test_facts_of_an_older_form_are_made_anew_and_those_of_ours_stay(url: str) -> None:
+    dialect = DIALECTS["postgresql"]
+    with contextlib.closing(PostgresStore(url, OURS)) as store:
+        Writer(store.session(), Erasures(UNKEYED)).write(Batch(profiles=[PROFILE]))
+        Facts(dialect).refresh(store.session())
+    with contextlib.closing(PostgresStore(url, OURS)) as store:
+        kept = store.session().execute("SELECT count(*) FROM facts.customers").fetchall()
+        store.session().execute("ALTER TABLE facts.touches DROP COLUMN marks")
+
+    with contextlib.closing(PostgresStore(url, OURS)) as store:
+        Facts(dialect).refresh(store.session())
+        again = store.session().execute("SELECT count(*) FROM facts.customers").fetchall()
+
+    assert [(1,)] == kept == again
+
+
 def test_a_reader_is_ready_again_when_its_connections_are(url: str) -> None:
     with contextlib.closing(PostgresStore(url, OURS)) as projecting:
         Writer(projecting.session(), Erasures(UNKEYED)).write(Batch(profiles=[PROFILE]))
