@@ -23,7 +23,7 @@ demo: setup ## Watch a year of real households move through a journey
 	@$(BIN)/journey-stream demo
 
 test: setup ## Run every test but the long ones
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: setup ## Format, lint, types, import layers, schemas
 	$(BIN)/ruff format --check .

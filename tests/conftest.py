@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ["tests.support.fixtures"]
 
@@ -11,15 +13,30 @@ settings.register_profile("journey-stream", deadline=None, derandomize=False)
 settings.load_profile("journey-stream")
 
 
-_SYSTEM = tuple(Path(__file__).parent / name for name in ("integration", "e2e"))
+_TESTS = Path(__file__).parent
+_LONG = ("e2e", "integration", "simulation", "property")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, one of them has all that starts brokers, services and browsers."""
-    for item in items:
-        if any(directory in item.path.parents for directory in _SYSTEM):
-            item.add_marker(pytest.mark.xdist_group("system"))
+class _ByFile(LoadFileScheduling):
+    """A file's tests go to one process, so that what it starts is started once; demos, which all want the same port for
+    their map, to the same one.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "demo" if file.endswith("_demo.py") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    return _ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, what takes long comes first, so that all of them have work to the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.relative_to(_TESTS).parts[0] not in _LONG)
 
 
 def pytest_configure() -> None:
