@@ -10,15 +10,13 @@ from typing import Final
 
 from journey_stream.events.body import PlainTouchpoint, decode_plain
 from journey_stream.events.operations import CHANNEL
-from journey_stream.events.times import MS_MAX, SECOND_MS, to_ms
+from journey_stream.events.times import MS_MAX, SECOND_MS, SECONDS_MAX, to_ms
 
 _Z: Final = ord("Z")
 _ZERO: Final = ord("0")
 _POINT: Final = ord(".")
 _NOT_PLAIN: Final = -(1 << 62)
 _OPERATIONS: Final = CHANNEL  # a name that compiled code need not look up
-
-_SECONDS_MAX: Final = 20_000_000_000
 
 _LEVELS_MAX: Final = 200
 _FLAT_BYTES: Final = 800
@@ -84,9 +82,9 @@ def _instant(text: str) -> int:
 
 def _since_epoch(number: int) -> int:
     """Seconds up to 2e10, milliseconds beyond."""
-    if 0 <= number <= _SECONDS_MAX:
+    if 0 <= number <= SECONDS_MAX:
         return number * SECOND_MS
-    return number if _SECONDS_MAX < number <= MS_MAX else _NOT_PLAIN
+    return number if SECONDS_MAX < number <= MS_MAX else _NOT_PLAIN
 
 
 def _minute(text: str) -> int:

@@ -13,6 +13,9 @@ MINUTE_MS: Final = 60 * SECOND_MS
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
+SECONDS_MAX: Final = 20_000_000_000
+"""A number up to this counts seconds since the epoch; one beyond, on either side, milliseconds."""
+
 MS_MIN = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
 MS_MAX = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
 """The first and the last instant that can be written as a date: the years 1 to 9999."""

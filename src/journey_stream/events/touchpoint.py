@@ -1,7 +1,7 @@
 """The input contract: one touchpoint, as a source topic carries it."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from journey_stream.events.times import EPOCH
+from journey_stream.events.times import EPOCH, SECONDS_MAX
 
 
 def _text(min_length: int, max_length: int) -> WithJsonSchema:
@@ -35,15 +35,12 @@ IdentifierValue = Annotated[str, StringConstraints(max_length=512), _text(0, 512
 
 Campaign = Annotated[str, StringConstraints(max_length=256), _text(0, 256)]
 
-_SECONDS_MAX: Final = 20_000_000_000
-"""A number up to this counts seconds since the epoch; one beyond, on either side, milliseconds."""
-
 
 def _before_the_epoch(written: Any) -> Any:
     """A fraction of a negative number points backwards; pydantic counts it forwards and reads -1.25 as -1.75."""
     if not isinstance(written, float) or written >= 0 or written.is_integer():
         return written
-    unit = timedelta(seconds=1) if written >= -_SECONDS_MAX else timedelta(milliseconds=1)
+    unit = timedelta(seconds=1) if written >= -SECONDS_MAX else timedelta(milliseconds=1)
     try:
         return EPOCH + written * unit
     except (OverflowError, ValueError):
@@ -57,15 +54,15 @@ Instant = Annotated[
 ]
 
 
-def _given(fields: Any) -> Any:
-    """What is null is not given: many serialisers write every field, and the schema need not ask for that."""
-    if fields is None:
-        return {}
-    return {name: value for name, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
-
-
 def _object(fields: Any) -> Any:
+    """What is null is not given: many serialisers write every field, and the schema need not ask for that."""
     return {} if fields is None else fields
+
+
+def _given(fields: Any) -> Any:
+    """The same of each field."""
+    found = _object(fields)
+    return {name: value for name, value in found.items() if value is not None} if isinstance(found, dict) else found
 
 
 class Touchpoint(BaseModel):

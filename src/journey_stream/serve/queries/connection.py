@@ -22,9 +22,9 @@ class Connection(Protocol):
 
 class Dialect(NamedTuple):
     """`facts` makes the schema of the derived tables, and `renew` empties one (`{table}`, `{columns}`), both
-    before all rows are read again. `indexed` are statements that come after, `for_few` and `for_many` prepare a
-    connection for statements about a few customers or about many. The others are templates with `{0}` for an
-    expression.
+    before all rows are read again. `for_all` and `for_few` prepare the connection for reading the facts of all
+    customers or of a few, and `usual` takes that back. `indexed` are statements that come after all rows. The others
+    are templates with `{0}` for an expression.
 
     `begin` opens a transaction that sees one state of the database from its first statement on. `month` numbers the
     calendar month (UTC) of an instant in ms from January of the year 0, `elements` gives one row per text of a JSON
@@ -35,8 +35,9 @@ class Dialect(NamedTuple):
     facts: tuple[str, ...]
     renew: tuple[str, ...]
     indexed: tuple[str, ...]
+    for_all: tuple[str, ...]
     for_few: tuple[str, ...]
-    for_many: tuple[str, ...]
+    usual: tuple[str, ...]
     begin: str
     month: str
     elements: str
@@ -56,8 +57,9 @@ DIALECTS: dict[DialectName, Dialect] = {
         facts=("ATTACH IF NOT EXISTS ':memory:' AS facts (COMPRESS)", _COUNT_IN_ARRAYS.format("GLOBAL", 20)),
         renew=("DROP TABLE IF EXISTS facts.{table}", "CREATE TABLE facts.{table} ({columns})"),
         indexed=(),
+        for_all=(),
         for_few=(_COUNT_IN_ARRAYS.format("SESSION", 12),),
-        for_many=(_COUNT_IN_ARRAYS.format("SESSION", 20),),
+        usual=(_COUNT_IN_ARRAYS.format("SESSION", 20),),
         begin="BEGIN TRANSACTION",
         month=_MONTH.replace("{0}", "epoch_ms({0})"),
         elements="""unnest(from_json({0}, '["VARCHAR"]'))""",
@@ -65,8 +67,7 @@ DIALECTS: dict[DialectName, Dialect] = {
         bit="get_bit(CAST('{0}' AS BIT), {1})",
     ),
     "postgresql": Dialect(
-        # What a change is a sort of, the planner takes for rare, and would look for its customer row by row.
-        facts=("CREATE SCHEMA IF NOT EXISTS facts", "SET enable_nestloop = off"),
+        facts=("CREATE SCHEMA IF NOT EXISTS facts",),
         # Readers of the state before must still find its rows, so that the table may be neither new nor truncated.
         renew=("CREATE TABLE IF NOT EXISTS facts.{table} ({columns})", "DELETE FROM facts.{table}"),
         indexed=(
@@ -76,8 +77,10 @@ DIALECTS: dict[DialectName, Dialect] = {
             ),
             "CREATE INDEX IF NOT EXISTS customers_by_profile_id ON facts.customers (profile_id)",
         ),
+        # What a change is a sort of, the planner takes for rare, and would look for its customer row by row.
+        for_all=("SET enable_nestloop = off",),
         for_few=(),
-        for_many=("SET enable_nestloop = on",),
+        usual=("SET enable_nestloop = on",),
         begin="BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         month=_MONTH.replace("{0}", "(to_timestamp({0} / 1000.0) AT TIME ZONE 'UTC')"),
         elements="jsonb_array_elements_text(CAST({0} AS jsonb))",

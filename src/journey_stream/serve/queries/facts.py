@@ -39,7 +39,7 @@ class Facts:
         if profiles is not None and self._rewritten + len(profiles) > self._room:
             profiles = None
         if profiles is None:
-            _run(connection, self.dialect.facts)
+            _run(connection, (*self.dialect.facts, *self.dialect.for_all))
         else:
             _run(connection, self.dialect.for_few)
         connection.execute(self.dialect.begin)
@@ -55,7 +55,7 @@ class Facts:
         else:
             connection.execute("COMMIT")
         finally:
-            _run(connection, self.dialect.for_many)
+            _run(connection, self.dialect.usual)
         self._rewritten = 0 if profiles is None else self._rewritten + len(profiles)
         return version
 
