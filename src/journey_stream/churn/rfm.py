@@ -4,8 +4,6 @@ The reference are the quintiles of the customers that the parameters were fitted
 worse side of it, so that whoever bought once scores 1 where most customers did.
 """
 
-from bisect import bisect_left, bisect_right
-
 from journey_stream.churn.parameters import RFM_CUTS, Rfm
 from journey_stream.churn.summary import Summary
 from journey_stream.events.decisions import RfmScores
@@ -14,10 +12,19 @@ from journey_stream.events.decisions import RfmScores
 def scores(rfm: Rfm, summary: Summary, at: int) -> RfmScores:
     """The scores at an instant (ms)."""
     frequency, monetary = lasting(rfm, summary)
-    return RfmScores(RFM_CUTS + 1 - bisect_right(rfm.recency, at - summary.last), frequency, monetary or None)
+    silence, recency = at - summary.last, RFM_CUTS + 1
+    for cut in rfm.recency:
+        recency -= silence >= cut
+    return RfmScores(recency, frequency, monetary or None)
 
 
 def lasting(rfm: Rfm, summary: Summary) -> tuple[int, int]:
     """The scores that silence leaves alone: frequency, and monetary, 0 where the reference knows no money."""
-    frequency = 1 + bisect_left(rfm.frequency, summary.repeats + 1)
-    return frequency, 0 if rfm.monetary is None else 1 + bisect_left(rfm.monetary, summary.spent)
+    repeats, spent, frequency, monetary = summary.repeats, summary.spent, 1, 0
+    for cut in rfm.frequency:
+        frequency += repeats >= cut
+    if rfm.monetary is not None:
+        monetary = 1
+        for amount in rfm.monetary:
+            monetary += spent > amount
+    return frequency, monetary

@@ -8,51 +8,59 @@ import math
 from typing import Final
 
 from journey_stream.churn.bands import Thresholds
-from journey_stream.churn.bgnbd import EXPONENT_MAX, idle_log_odds, logistic
+from journey_stream.churn.bgnbd import EXPONENT_MAX, logistic
 from journey_stream.churn.features import AGE_UNITS_MIN, away_log_odds
 from journey_stream.churn.parameters import Parameters, Signal
 from journey_stream.churn.summary import Summary
 
-# Names that compiled code need not look up.
-_log1p: Final = math.log1p
-_expm1: Final = math.expm1
+_SMALL: Final = 1e-3
+"""From here on `1 - exp(-x)` is as exact as a score needs to be. Compiled code calls `exp` and `log` at once, but
+`expm1` and `log1p` by way of Python."""
 
 
 _Effect = tuple[float, float]
 """The weight of a signal, and the (negative) rate at which it decays, for each millisecond."""
 
 
+Terms = tuple[float, float, float, float, float, float]
+"""The terms that move: those of `model`, `pace`, `active` and `quiet`, then the sums over the signals that raise the
+score and over those that lower it. Each rises or falls all the time."""
+
+
 class Scorer:
     """The parameters, made ready for scoring; without state."""
 
     __slots__ = (
-        "_bgnbd",
-        "_intercept",
-        "_signals",
-        "_unit_ms",
-        "_weights",
-        "_window",
+        "a",
+        "alpha",
+        "b",
         "bands",
+        "effects",
+        "intercept",
         "parameters",
+        "r",
         "signals",
         "typical",
+        "unit_ms",
+        "weights",
+        "window",
     )
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self.bands = Thresholds(parameters.bands)
         self.signals: dict[str, Signal] = {signal.id: signal for signal in parameters.signals}
-        self._signals: dict[str, _Effect] = {
+        self.effects: dict[str, _Effect] = {
             one.id: (one.weight, -math.log(2.0) / one.half_life_ms) for one in parameters.signals
         }
         model, pace, active, once, quiet, basket = [one.weight for one in parameters.recalibration.weights]
-        self._weights = (model, pace, active, once, quiet, basket)
-        self._bgnbd: tuple[float, float, float, float] = parameters.bgnbd
-        self._intercept = parameters.recalibration.intercept
+        self.weights: tuple[float, float, float, float, float, float] = (model, pace, active, once, quiet, basket)
+        self.r, self.alpha, self.a, self.b = parameters.bgnbd
+        self.intercept = parameters.recalibration.intercept
         # Of a typical customer, against whom contributions are counted.
-        self.typical = self._intercept + sum(one.weight * one.typical for one in parameters.recalibration.weights)
-        self._unit_ms = parameters.unit_ms
-        self._window = parameters.window_ms / parameters.unit_ms
+        self.typical = self.intercept + sum(one.weight * one.typical for one in parameters.recalibration.weights)
+        self.unit_ms = parameters.unit_ms
+        self.window = parameters.window_ms / parameters.unit_ms
 
     def score(self, summary: Summary, at: int) -> float:
         """The log-odds at an instant that is not before the summary's last touchpoint."""
@@ -64,7 +72,7 @@ class Scorer:
 
     def course(self, summary: Summary) -> "Course":
         """The score over time, as long as nothing happens."""
-        return Course(self._unit_ms, self._window, self._bgnbd, self._weights, self._intercept, self._signals, summary)
+        return Course(self, summary)
 
 
 class Course:
@@ -75,70 +83,62 @@ class Course:
     each. What does not depend on the instant is worked out once.
     """
 
-    __slots__ = (
-        "_active",
-        "_alpha",
-        "_first",
-        "_gone",
-        "_last",
-        "_model",
-        "_pace",
-        "_quiet",
-        "_shape",
-        "_signals",
-        "_unit_ms",
-        "_window",
-        "_x",
-        "constant",
-    )
+    __slots__ = ("_first", "_gone", "_last", "_repeats", "_scorer", "_shape", "_signals", "constant")
 
-    def __init__(
-        self,
-        unit_ms: int,
-        window: float,
-        bgnbd: tuple[float, float, float, float],
-        weights: tuple[float, float, float, float, float, float],
-        intercept: float,
-        effects: dict[str, _Effect],
-        summary: Summary,
-    ) -> None:
-        r, alpha, a, b = bgnbd
-        model, pace, active, once, quiet, basket = weights
+    def __init__(self, scorer: Scorer, summary: Summary) -> None:
+        _, _, _, once, _, basket = scorer.weights
         x, signals = summary.repeats, summary.signals
-        self._unit_ms, self._window, self._alpha = unit_ms, window, alpha
-        self._model, self._pace, self._active, self._quiet = model, pace, active, quiet
-        self._first, self._last, self._x = summary.first, summary.last, x
-        self._shape = r + x
-        self._gone = math.log(a / (b + x - 1)) if x else 0.0
-        constant = intercept + basket * _log1p(summary.spent / (x + 1))
+        self._scorer, self._first, self._last, self._repeats = scorer, summary.first, summary.last, x
+        self._shape = scorer.r + x
+        self._gone = math.log(scorer.a / (scorer.b + x - 1)) if x else 0.0
+        constant = scorer.intercept + basket * math.log(1.0 + summary.spent / (x + 1))
         self.constant = constant if x else constant + once
-        # Weight, rate, and when it was seen.
-        self._signals: list[tuple[float, float, int]] = []
+        # Weight, rate, and when it was seen; in the order in which each was first seen, however touchpoints arrived.
+        self._signals: list[tuple[float, float, int]] | None = None
         if signals:
+            found: list[tuple[float, float, int]] = []
             for signal, seen in signals.items():
-                effect = effects.get(signal)
+                effect = scorer.effects.get(signal)
                 if effect is not None:
-                    self._signals.append((effect[0], effect[1], seen))
+                    found.append((effect[0], effect[1], seen))
+            self._signals = found
 
     def score(self, at: int) -> float:
         """The log-odds at an instant that is not before the summary's last touchpoint."""
-        return self.constant + math.fsum(self.moving(at))
+        return self.constant + total(self.moving(at))
 
-    def moving(self, at: int) -> list[float]:
+    def moving(self, at: int) -> Terms:
         """The terms that move, at an instant."""
-        age = (at - self._first) / self._unit_ms
-        silence = (at - self._last) / self._unit_ms
-        exponent = self._shape * _log1p(self._window / (self._alpha + age))
+        scorer, shape = self._scorer, self._shape
+        unit_ms = scorer.unit_ms
+        model, pace, active, _, quiet, _ = scorer.weights
+        age = (at - self._first) / unit_ms
+        silence = (at - self._last) / unit_ms
+        exponent = shape * math.log(1.0 + scorer.window / (scorer.alpha + age))
+        back = 1.0 - math.exp(-exponent) if exponent > _SMALL else -math.expm1(-exponent)
         alive = 1.0
-        if self._x:
-            gone = self._gone + self._shape * _log1p(silence / (self._alpha + age - silence))
+        if self._repeats:
+            gone = self._gone + shape * math.log(1.0 + silence / (scorer.alpha + age - silence))
             alive = 1.0 / (1.0 + math.exp(gone)) if gone < EXPONENT_MAX else 0.0
-        moving = [
-            self._model * away_log_odds(-alive * _expm1(-exponent)),
-            self._pace * idle_log_odds(exponent),
-            self._active * alive,
-            self._quiet * silence / (age + AGE_UNITS_MIN),
-        ]
-        for weight, rate, seen in self._signals:
-            moving.append(weight * math.exp(rate * (at - seen)))
-        return moving
+        raising = lowering = 0.0
+        if self._signals is not None:
+            for weight, rate, seen in self._signals:
+                effect = weight * math.exp(rate * (at - seen))
+                if weight > 0.0:
+                    raising += effect
+                else:
+                    lowering += effect
+        return (
+            model * away_log_odds(alive * back),
+            pace * (-exponent - math.log(back)),
+            active * alive,
+            quiet * silence / (age + AGE_UNITS_MIN),
+            raising,
+            lowering,
+        )
+
+
+def total(terms: Terms) -> float:
+    """Their sum."""
+    model, pace, active, quiet, raising, lowering = terms
+    return model + pace + active + quiet + raising + lowering

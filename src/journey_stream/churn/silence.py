@@ -5,10 +5,9 @@ its values at the ends of a span bound it within. Spans that cannot hold a cross
 halved, the earlier half first; what is found is the first crossing, as if every hour had been tried.
 """
 
-import math
 from typing import Final, NamedTuple
 
-from journey_stream.churn.score import Course, Scorer
+from journey_stream.churn.score import Course, Scorer, Terms, total
 from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS, HOUR_MS
 
@@ -54,7 +53,7 @@ def _search(scorer: Scorer, summary: Summary, after: int, until: int, band: int)
     limits = leave, enter = scorer.bands.limits(band)
     course = scorer.course(summary)
     near = course.moving(hour * HOUR_MS)
-    if not leave <= course.constant + math.fsum(near) < enter:
+    if not leave <= course.constant + total(near) < enter:
         return _crossing(scorer, course, hour, band)
     span = 1
     while hour < last_hour:
@@ -100,7 +99,7 @@ def look(scorer: Scorer, summary: Summary, at: int, band: int | None, reach_ms: 
     """
     course = scorer.course(summary)
     constant, near = course.constant, course.moving(at)
-    score = constant + math.fsum(near)
+    score = constant + total(near)
     reached = scorer.bands.next(band, score)
     limits = scorer.bands.limits(reached)
     if _SHORTEST_REACH_MS <= reach_ms <= 2 * _BEYOND_REACH_MS:
@@ -121,7 +120,7 @@ def full_hour_after(at: int) -> int:
     return (at // HOUR_MS + 1) * HOUR_MS
 
 
-def _further(course: Course, limits: tuple[float, float], sure: int, near: list[float], unsure: int) -> int:
+def _further(course: Course, limits: tuple[float, float], sure: int, near: Terms, unsure: int) -> int:
     """An instant from `sure` on until which the score surely stays within the limits; `near` are the terms there."""
     for _ in range(_STEPS_FURTHER):
         middle = (sure + unsure) // 2
@@ -148,18 +147,14 @@ def still_quiet(scorer: Scorer, summary: Summary, after: int, now: int, band: in
     return until + 1 if sure else None
 
 
-def _stays(limits: tuple[float, float], constant: float, near: list[float], far: list[float]) -> bool:
+def _stays(limits: tuple[float, float], constant: float, near: Terms, far: Terms) -> bool:
     """Whether the score surely stays within the limits, given its moving terms at both ends of a span."""
-    low, high = constant - _SLACK, constant + _SLACK
-    for place, one in enumerate(near):
-        other = far[place]
-        if one < other:
-            low += one
-            high += other
-        else:
-            low += other
-            high += one
-    return limits[0] <= low and high < limits[1]
+    leave, enter = limits
+    a, b, c, d, e, f = near
+    u, v, w, x, y, z = far
+    low = constant + min(a, u) + min(b, v) + min(c, w) + min(d, x) + min(e, y) + min(f, z)
+    high = constant + max(a, u) + max(b, v) + max(c, w) + max(d, x) + max(e, y) + max(f, z)
+    return leave + _SLACK <= low and high < enter - _SLACK
 
 
 def _crossing(scorer: Scorer, course: Course, hour: int, band: int) -> Crossing:
@@ -167,9 +162,7 @@ def _crossing(scorer: Scorer, course: Course, hour: int, band: int) -> Crossing:
     return Crossing(at, scorer.bands.next(band, course.score(at)))
 
 
-def _first(
-    course: Course, start: int, near: list[float], stop: int, far: list[float], limits: tuple[float, float]
-) -> int | None:
+def _first(course: Course, start: int, near: Terms, stop: int, far: Terms, limits: tuple[float, float]) -> int | None:
     """The first hour after `start` and up to `stop` whose score is outside of the limits; that of `start` is inside.
 
     `near` and `far` are the moving terms at both.
@@ -178,7 +171,7 @@ def _first(
         return None
     if stop - start == 1:
         leave, enter = limits
-        return None if leave <= course.constant + math.fsum(far) < enter else stop
+        return None if leave <= course.constant + total(far) < enter else stop
     middle = (start + stop) // 2
     centre = course.moving(middle * HOUR_MS)
     found = _first(course, start, near, middle, centre, limits)

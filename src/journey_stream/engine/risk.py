@@ -1,12 +1,11 @@
 """What a profile keeps for churn risk, beside its stage: where it is, and the changes of band that were published."""
 
-from copy import copy
 from typing import Final, Literal
 
 import msgspec
 
 from journey_stream.churn.summary import Summary
-from journey_stream.engine.packing import array_header
+from journey_stream.engine.packing import array_header, encode
 from journey_stream.engine.touches import LONG_AGO, NEVER
 
 NO_BAND: Final = -1
@@ -64,22 +63,31 @@ class RiskChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     signal_ids: dict[str, str] | None = None
 
 
+_NIL: Final = msgspec.Raw(msgspec.msgpack.encode(None))
+_decode_checkpoint = msgspec.msgpack.Decoder(RiskState | None).decode
+
+
 class Risk(msgspec.Struct, array_like=True, gc=False):
     """A profile's state record of churn risk.
 
     `history` is the run of the `changes` changes of band since the checkpoint, all of them published; `revision` counts
-    the messages about them. `checkpoint` is the state up to where the timeline begins; None for that of somebody new.
+    the messages about them. `checkpoint` is the state up to where the timeline begins, packed, because few need it; that
+    of somebody new is nil.
     """
 
     revision: int = 0
     changes: int = 0
     history: bytes = b""
     state: RiskState = msgspec.field(default_factory=RiskState)
-    checkpoint: RiskState | None = None
+    checkpoint: msgspec.Raw = _NIL
 
-    def copy_of_checkpoint(self) -> RiskState:
+    def unpack_checkpoint(self) -> RiskState:
         """The checkpoint, to be altered."""
-        return RiskState() if self.checkpoint is None else copy(self.checkpoint)
+        return _decode_checkpoint(self.checkpoint) or RiskState()
+
+    def set_checkpoint(self, state: RiskState) -> None:
+        """Keep what `state` is now."""
+        self.checkpoint = msgspec.Raw(encode(state))
 
 
 unpack_risk = msgspec.msgpack.Decoder(Risk).decode

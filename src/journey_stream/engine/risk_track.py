@@ -111,15 +111,16 @@ class RiskTrack:
         """Take touchpoints into the checkpoint."""
         kept, self.changed = self._kept, True
         state, history = self.checkpoint(), self._history()
-        kept.checkpoint = state
         # What was published says whether they moved the customer at all.
         if state.resume_at == LONG_AGO and (not history or history[0].at > touches[-1].at):
             for touch in touches:
                 count_risk(self._plan, state, touch)
+            kept.set_checkpoint(state)
             return
         final: list[RiskChange] = []
         for touch in touches:
             step_risk(self._plan, state, touch, final)
+        kept.set_checkpoint(state)
         if final:
             rest = history[len(final) :]
             kept.history, kept.changes = pack(rest), len(rest)
@@ -136,13 +137,14 @@ class RiskTrack:
         # A producer's fast clock may have put the last change a little ahead of `at`.
         checkpoint.resume_at = checkpoint.quiet_until = max(at, former.since)
         checkpoint.silent_at = LONG_AGO
-        kept.checkpoint, kept.history, kept.changes = checkpoint, b"", 0
+        kept.set_checkpoint(checkpoint)
+        kept.history, kept.changes = b"", 0
         decisions = self.refold(touches, clock)
         return decisions or self._restate(kept.state.resume_at == LONG_AGO)
 
     def checkpoint(self) -> RiskState:
         """The state at the checkpoint; a fresh copy."""
-        return self._kept.copy_of_checkpoint()
+        return self._kept.unpack_checkpoint()
 
     def canonical(self, folding: Iterable[Touch]) -> list[object]:
         """What depends on nothing but touchpoints and clock, with `folding` in the checkpoint."""
