@@ -70,7 +70,14 @@ risk_changes = st.builds(
     evidence=st.lists(_words, max_size=2).map(tuple),
     silent_since=st.none() | _instants,
     contributions=st.lists(
-        st.builds(RiskContribution, _words, _log_odds, st.text(), _instants, st.lists(_words, max_size=2).map(tuple)),
+        st.builds(
+            RiskContribution,
+            _words,
+            _log_odds,
+            st.text(),
+            _instants.map(rfc3339),
+            st.lists(_words, max_size=2).map(tuple),
+        ),
         max_size=3,
     ).map(tuple),
     model=_words,

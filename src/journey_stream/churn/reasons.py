@@ -6,11 +6,10 @@ from typing import Final, NamedTuple
 from journey_stream.churn.bands import BANDS
 from journey_stream.churn.bgnbd import logistic
 from journey_stream.churn.features import features
-from journey_stream.churn.parameters import FEATURES
 from journey_stream.churn.score import Scorer
 from journey_stream.churn.summary import Summary
 from journey_stream.events.decisions import RiskContribution
-from journey_stream.events.times import DAY_MS, HOUR_MS
+from journey_stream.events.times import DAY_MS, HOUR_MS, rfc3339
 
 DIGITS: Final = 4
 """Of published numbers: more than they deserve, few enough to be the same on every machine."""
@@ -19,9 +18,6 @@ _SCALE: Final = 1e4
 _SCALED_MAX: Final = 1e9
 _TOO_CLOSE: Final = 1e-6
 """Far more than rounding can have added to a number below _SCALED_MAX."""
-
-FROM_FIRST = frozenset({"pace", "once", "basket"})
-"""The features whose `since` is the first purchase; that of the others is the last."""
 
 
 class Risk(NamedTuple):
@@ -67,33 +63,55 @@ def assess(
 def _facts(
     scorer: Scorer, summary: Summary, at: int, from_first: tuple[str], from_last: tuple[str]
 ) -> list[RiskContribution]:
-    parameters = scorer.parameters
-    unit_ms, window_ms, event = parameters.unit_ms, parameters.window_ms, parameters.event
-    first, last, x = summary.first, summary.last, summary.repeats
-    spent_each = summary.spent / (x + 1)
-    values = features(
-        parameters.bgnbd, x, (last - first) / unit_ms, (at - first) / unit_ms, window_ms / unit_ms, summary.spent
+    parameters, weights, typical = scorer.parameters, scorer.weights, scorer.typical_values
+    unit_ms, event = scorer.unit_ms, parameters.event
+    first, last, x, spent = summary.first, summary.last, summary.repeats, summary.spent
+    model, pace, active, once, quiet, basket = features(
+        parameters.bgnbd, x, (last - first) / unit_ms, (at - first) / unit_ms, scorer.window, spent
     )
     lived, silent = say_span(at - first), say_span(at - last)
-    away = say_percent(logistic(values.model))
-    back = say_percent(1.0 - logistic(values.pace))
-    texts = (
-        f"BG/NBD alone: {away} likely to stay away for {say_span(window_ms)}",
-        f"{event} {_times(x + 1)} within {lived}: at this pace {back} are back within the window if still active",
-        f"{say_percent(values.active)} likely to be still active after {silent} of silence",
-        f"came back after the first {event}" if x else f"only one {event} so far",
-        f"silent for {silent} of {lived}",
-        "spent %.2f each time" % spent_each,  # noqa: UP031 -- an f-string with a format costs compiled code a call of str.format
-    )
-    found: list[RiskContribution] = []
-    for place, one in enumerate(parameters.recalibration.weights):
-        name = FEATURES[place]
-        log_odds = rounded(one.weight * (values[place] - one.typical))
-        if name in FROM_FIRST:
-            found.append(RiskContribution(name, log_odds, texts[place], first, from_first))
-        else:
-            found.append(RiskContribution(name, log_odds, texts[place], last, from_last))
-    return found
+    away, back, still = say_percent(logistic(model)), say_percent(1.0 - logistic(pace)), say_percent(active)
+    # An f-string with a format costs compiled code a call of str.format.
+    each = "spent %.2f each time" % (spent / (x + 1))
+    since_first, since_last = rfc3339(first), rfc3339(last)
+    return [
+        RiskContribution(
+            "model",
+            rounded(weights[0] * (model - typical[0])),
+            f"BG/NBD alone: {away} likely to stay away for {say_span(parameters.window_ms)}",
+            since_last,
+            from_last,
+        ),
+        RiskContribution(
+            "pace",
+            rounded(weights[1] * (pace - typical[1])),
+            f"{event} {_times(x + 1)} within {lived}: at this pace {back} are back within the window if still active",
+            since_first,
+            from_first,
+        ),
+        RiskContribution(
+            "active",
+            rounded(weights[2] * (active - typical[2])),
+            f"{still} likely to be still active after {silent} of silence",
+            since_last,
+            from_last,
+        ),
+        RiskContribution(
+            "once",
+            rounded(weights[3] * (once - typical[3])),
+            f"came back after the first {event}" if x else f"only one {event} so far",
+            since_first,
+            from_first,
+        ),
+        RiskContribution(
+            "quiet",
+            rounded(weights[4] * (quiet - typical[4])),
+            f"silent for {silent} of {lived}",
+            since_last,
+            from_last,
+        ),
+        RiskContribution("basket", rounded(weights[5] * (basket - typical[5])), each, since_first, from_first),
+    ]
 
 
 def _signals(
@@ -105,7 +123,7 @@ def _signals(
         if signal is not None:
             log_odds = rounded(signal.weight * 0.5 ** ((at - seen) / signal.half_life_ms))
             text = f"{signal.text} {say_span(at - seen)} ago"
-            found.append(RiskContribution(name, log_odds, text, seen, (signal_ids.get(name, last_id),)))
+            found.append(RiskContribution(name, log_odds, text, rfc3339(seen), (signal_ids.get(name, last_id),)))
     return found
 
 
@@ -134,4 +152,8 @@ def say_span(length_ms: int) -> str:
 
 def say_percent(share: float) -> str:
     """`73 %`."""
-    return f"{round(100.0 * share)} %"
+    percent = 100.0 * share
+    whole = math.floor(percent + 0.5)
+    if whole - percent == 0.5:
+        whole = round(percent)  # a tie, which goes to the even number
+    return f"{whole} %"

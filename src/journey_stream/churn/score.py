@@ -22,6 +22,9 @@ _Effect = tuple[float, float]
 """The weight of a signal, and the (negative) rate at which it decays, for each millisecond."""
 
 
+Values = tuple[float, float, float, float, float, float]
+"""One number for each of FEATURES, in their order."""
+
 Terms = tuple[float, float, float, float, float, float]
 """The terms that move: those of `model`, `pace`, `active` and `quiet`, then the sums over the signals that raise the
 score and over those that lower it. Each rises or falls all the time."""
@@ -41,6 +44,7 @@ class Scorer:
         "r",
         "signals",
         "typical",
+        "typical_values",
         "unit_ms",
         "weights",
         "window",
@@ -54,10 +58,12 @@ class Scorer:
             one.id: (one.weight, -math.log(2.0) / one.half_life_ms) for one in parameters.signals
         }
         model, pace, active, once, quiet, basket = [one.weight for one in parameters.recalibration.weights]
-        self.weights: tuple[float, float, float, float, float, float] = (model, pace, active, once, quiet, basket)
+        self.weights: Values = (model, pace, active, once, quiet, basket)
         self.r, self.alpha, self.a, self.b = parameters.bgnbd
         self.intercept = parameters.recalibration.intercept
         # Of a typical customer, against whom contributions are counted.
+        model, pace, active, once, quiet, basket = [one.typical for one in parameters.recalibration.weights]
+        self.typical_values: Values = (model, pace, active, once, quiet, basket)
         self.typical = self.intercept + sum(one.weight * one.typical for one in parameters.recalibration.weights)
         self.unit_ms = parameters.unit_ms
         self.window = parameters.window_ms / parameters.unit_ms

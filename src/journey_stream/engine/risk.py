@@ -71,8 +71,8 @@ class Risk(msgspec.Struct, array_like=True, gc=False):
     """A profile's state record of churn risk.
 
     `history` is the run of the `changes` changes of band since the checkpoint, all of them published; `revision` counts
-    the messages about them. `checkpoint` is the state up to where the timeline begins, packed, because few need it; that
-    of somebody new is nil.
+    the messages about them. `checkpoint` is the state up to where the timeline begins; it stays packed, because it is
+    seldom asked for. That of somebody new is nil.
     """
 
     revision: int = 0

@@ -6,7 +6,7 @@ The contract is in `outputs.py`; `wire.py` fills these in. Instants are written 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from journey_stream.events.decisions import RfmScores
+from journey_stream.events.decisions import RfmScores, RiskContribution
 
 
 class ModelBody(msgspec.Struct, frozen=True, gc=False):
@@ -14,16 +14,6 @@ class ModelBody(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     version: int
-
-
-class ContributionBody(msgspec.Struct, frozen=True, gc=False):
-    """See `outputs.RiskContribution`."""
-
-    factor: str
-    log_odds: float
-    text: str
-    since: str
-    evidence: tuple[str, ...]
 
 
 class BecauseOfRiskBody(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +40,7 @@ class RiskChangeBody(msgspec.Struct, frozen=True, gc=False):
     cause: str
     because: BecauseOfRiskBody
     typical_log_odds: float
-    contributions: list[ContributionBody]
+    contributions: tuple[RiskContribution, ...]
     model: ModelBody
 
 

@@ -39,13 +39,13 @@ class StageChanged(NamedTuple):
 class RiskContribution(msgspec.Struct, frozen=True, gc=False):
     """One reason of a score: positive `log_odds` raise the risk above that of a typical customer.
 
-    `since` in ms since the epoch, when its evidence happened.
+    `since`, when its evidence happened, is RFC 3339 already: several share an instant, and it goes nowhere but out.
     """
 
     factor: str
     log_odds: float
     text: str
-    since: int
+    since: str
     evidence: tuple[str, ...]
 
 

@@ -7,7 +7,6 @@ from msgspec import UNSET
 
 from journey_stream.events.bodies import (
     BecauseOfRiskBody,
-    ContributionBody,
     CurrentRiskBody,
     ModelBody,
     ProfileBody,
@@ -56,14 +55,6 @@ def stage_change_headers(change: StageChanged, source: bytes) -> Headers:
 
 def encode_risk_change(change: RiskChanged) -> bytes:
     """The value of a message on journey.churn-risk (contract: `outputs.ChurnRiskChange`)."""
-    # Contributions share a few instants, and writing them costs as much as all the rest.
-    written = {change.entered_at: rfc3339(change.entered_at)}
-    contributions = []
-    for one in change.contributions:
-        since = written.get(one.since)
-        if since is None:
-            since = written[one.since] = rfc3339(one.since)
-        contributions.append(ContributionBody(one.factor, one.log_odds, one.text, since, one.evidence))
     silent_since = UNSET if change.silent_since is None else rfc3339(change.silent_since)
     return _encode(
         RiskChangeBody(
@@ -75,12 +66,12 @@ def encode_risk_change(change: RiskChanged) -> bytes:
             change.previous_band,
             change.probability,
             change.window_ms / DAY_MS,
-            written[change.entered_at],
+            rfc3339(change.entered_at),
             change.current,
             change.cause,
             BecauseOfRiskBody(change.text, change.evidence, silent_since),
             change.typical_log_odds,
-            contributions,
+            change.contributions,
             ModelBody(change.model, change.model_version),
         )
     )

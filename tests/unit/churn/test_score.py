@@ -8,7 +8,7 @@ from journey_stream.churn.features import features
 from journey_stream.churn.parameters import FEATURES
 from journey_stream.churn.reasons import DIGITS, assess, rounded
 from journey_stream.churn.summary import Summary
-from journey_stream.events.times import DAY_MS
+from journey_stream.events.times import DAY_MS, rfc3339
 from tests.unit.churn.customers import GROCERY, NEWCOMER, REGULAR, SCORER, START
 
 summaries = st.builds(
@@ -71,7 +71,7 @@ def test_a_complaint_raises_the_risk_and_says_so_until_it_is_forgotten():
     [reason] = [one for one in risk.contributions if one.factor == "complaint"]
     assert "complained 1 day ago" == reason.text
     assert 0.8 * 0.5 ** (1 / 30) == pytest.approx(reason.log_odds, abs=1e-4)
-    assert REGULAR.last == reason.since
+    assert rfc3339(REGULAR.last) == reason.since
     later = at + 3_000 * DAY_MS
     assert SCORER.probability(REGULAR, later) == pytest.approx(SCORER.probability(angry, later), abs=1e-9)
 

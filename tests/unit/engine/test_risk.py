@@ -11,7 +11,7 @@ from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import RESCORED_BY_TIME, RESCORED_BY_TOUCHPOINT, Partition
 from journey_stream.events.decisions import Decision, ProfileChanged, Rejected, RiskChanged
 from journey_stream.events.log import AsOf, Tick, TouchpointRecord
-from journey_stream.events.times import DAY_MS, HOUR_MS
+from journey_stream.events.times import DAY_MS, HOUR_MS, rfc3339
 from journey_stream.journey.load import preset
 from tests.support.journeys import START, touchpoint, tricky_model
 from tests.support.risks import nervous_scorer, net_risks
@@ -377,10 +377,10 @@ def test_after_a_time_without_churn_risk_only_the_timeline_counts():
     known = changes[-1].contributions
     first = min(one.since for one in known)
     assert changes[0].previous_band is not None
-    assert START + 30 * DAY_MS < first
-    assert first in {record.occurred_at for record in held}
+    assert rfc3339(START + 30 * DAY_MS) < first
+    assert first in {rfc3339(record.occurred_at) for record in held}
     [pace] = [one for one in known if one.factor == "pace"]
-    occasions = sum(record.occurred_at >= first for record in held)
+    occasions = sum(rfc3339(record.occurred_at) >= first for record in held)
     assert f"on {occasions} occasions" in pace.text
 
 
@@ -398,7 +398,7 @@ def test_who_bought_nothing_lately_keeps_the_band_over_a_time_without_churn_risk
 
     assert [] == silent
     assert ("low", "touchpoint") == (change.previous_band, change.cause)
-    assert {change.entered_at} == {one.since for one in change.contributions if one.factor != "anger"}
+    assert {rfc3339(change.entered_at)} == {one.since for one in change.contributions if one.factor != "anger"}
 
 
 @pytest.mark.parametrize(("first", "second"), [(None, SCORER), (SCORER, None), (SCORER, shifted(SCORER))])
