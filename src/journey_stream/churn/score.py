@@ -18,16 +18,22 @@ _SMALL: Final = 1e-3
 `expm1` and `log1p` by way of Python."""
 
 
-_Effect = tuple[float, float]
-"""The weight of a signal, and the (negative) rate at which it decays, for each millisecond."""
-
-
 Values = tuple[float, float, float, float, float, float]
 """One number for each of FEATURES, in their order."""
 
 Terms = tuple[float, float, float, float, float, float]
 """The terms that move: those of `model`, `pace`, `active` and `quiet`, then the sums over the signals that raise the
 score and over those that lower it. Each rises or falls all the time."""
+
+
+class Effect:
+    """What a signal adds to the score: `weight`, and the (negative) rate at which it decays, for each millisecond."""
+
+    __slots__ = ("rate", "weight")
+
+    def __init__(self, signal: Signal) -> None:
+        self.weight = signal.weight
+        self.rate = -math.log(2.0) / signal.half_life_ms
 
 
 class Scorer:
@@ -54,9 +60,7 @@ class Scorer:
         self.parameters = parameters
         self.bands = Thresholds(parameters.bands)
         self.signals: dict[str, Signal] = {signal.id: signal for signal in parameters.signals}
-        self.effects: dict[str, _Effect] = {
-            one.id: (one.weight, -math.log(2.0) / one.half_life_ms) for one in parameters.signals
-        }
+        self.effects: dict[str, Effect] = {one.id: Effect(one) for one in parameters.signals}
         model, pace, active, once, quiet, basket = [one.weight for one in parameters.recalibration.weights]
         self.weights: Values = (model, pace, active, once, quiet, basket)
         self.r, self.alpha, self.a, self.b = parameters.bgnbd
@@ -99,15 +103,10 @@ class Course:
         self._gone = math.log(scorer.a / (scorer.b + x - 1)) if x else 0.0
         constant = scorer.intercept + basket * math.log(1.0 + summary.spent / (x + 1))
         self.constant = constant if x else constant + once
-        # Weight, rate, and when it was seen; in the order in which each was first seen, however touchpoints arrived.
-        self._signals: list[tuple[float, float, int]] | None = None
+        # With when each was seen; in the order in which they were first seen, however touchpoints arrived.
+        self._signals: list[tuple[Effect, int]] | None = None
         if signals:
-            found: list[tuple[float, float, int]] = []
-            for signal, seen in signals.items():
-                effect = scorer.effects.get(signal)
-                if effect is not None:
-                    found.append((effect[0], effect[1], seen))
-            self._signals = found
+            self._signals = [(scorer.effects[name], seen) for name, seen in signals.items() if name in scorer.effects]
 
     def score(self, at: int) -> float:
         """The log-odds at an instant that is not before the summary's last touchpoint."""
@@ -128,12 +127,12 @@ class Course:
             alive = 1.0 / (1.0 + math.exp(gone)) if gone < EXPONENT_MAX else 0.0
         raising = lowering = 0.0
         if self._signals is not None:
-            for weight, rate, seen in self._signals:
-                effect = weight * math.exp(rate * (at - seen))
-                if weight > 0.0:
-                    raising += effect
+            for effect, seen in self._signals:
+                added = effect.weight * math.exp(effect.rate * (at - seen))
+                if added > 0.0:
+                    raising += added
                 else:
-                    lowering += effect
+                    lowering += added
         return (
             model * away_log_odds(alive * back),
             pace * (-exponent - math.log(back)),
