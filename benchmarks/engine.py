@@ -137,7 +137,7 @@ def measure(customers: int, held: int, measured: int, alternatives: list[Feature
     subjects = [Subject(features, workload) for features in alternatives]
     for subject in subjects:
         subject.fill(fill)
-    batches = max(TENTHS, measured // BATCH_RECORDS)
+    batches = measured // BATCH_RECORDS
     for number in range(batches):
         # Back and forth, so that none always comes right after the same other one.
         for subject in subjects if number % 2 else subjects[::-1]:
@@ -198,6 +198,8 @@ def main() -> None:
     parser.add_argument("--logins", type=float, default=0.0, help="share of touchpoints with device_id and customer_id")
     parser.add_argument("--title")
     options = parser.parse_args()
+    if options.measured < TENTHS * BATCH_RECORDS:
+        parser.error(f"--measured: at least {TENTHS * BATCH_RECORDS:,} touchpoints, one batch in each tenth")
     mix = Mix(options.anonymous, options.logins)
     alternatives = [
         Features(options.segments, identity == "on", churn)

@@ -14,8 +14,8 @@ from journey_stream.churn.parameters import Parameters, Signal
 from journey_stream.churn.summary import Summary
 
 _SMALL: Final = 1e-3
-"""From here on `1 - exp(-x)` is as exact as a score needs to be. Compiled code calls `exp` and `log` at once, but
-`expm1` and `log1p` by way of Python."""
+"""From here on `1 - exp(-x)` and `log(1 + x)` are as exact as a score needs. Compiled code calls `exp` and `log`
+directly, but `expm1` and `log1p` by way of Python."""
 
 
 Values = tuple[float, float, float, float, float, float]
@@ -89,8 +89,8 @@ class Course:
     """How the score of one customer moves while nothing happens: a part that stays as it is, `constant`, and terms that
     each rise or fall all the time.
 
-    The same numbers as `features.features`, written out: this runs for every event and signal, and several times for
-    each. What does not depend on the instant is worked out once.
+    The numbers of `features.features` but for rounding, written out: this runs for every event and signal, and several
+    times for each. What does not depend on the instant is worked out once.
     """
 
     __slots__ = ("_first", "_gone", "_last", "_repeats", "_scorer", "_shape", "_signals", "constant")
@@ -103,7 +103,8 @@ class Course:
         self._gone = math.log(scorer.a / (scorer.b + x - 1)) if x else 0.0
         constant = scorer.intercept + basket * math.log(1.0 + summary.spent / (x + 1))
         self.constant = constant if x else constant + once
-        # With when each was seen; in the order in which they were first seen, however touchpoints arrived.
+        # Each effect with when it was last seen, in the order of first sight. That does not depend on how touchpoints
+        # arrived, and so the sums do not either.
         self._signals: list[tuple[Effect, int]] | None = None
         if signals:
             self._signals = [(scorer.effects[name], seen) for name, seen in signals.items() if name in scorer.effects]
@@ -119,7 +120,8 @@ class Course:
         model, pace, active, _, quiet, _ = scorer.weights
         age = (at - self._first) / unit_ms
         silence = (at - self._last) / unit_ms
-        exponent = shape * math.log(1.0 + scorer.window / (scorer.alpha + age))
+        share = scorer.window / (scorer.alpha + age)
+        exponent = shape * (math.log(1.0 + share) if share > _SMALL else math.log1p(share))
         back = 1.0 - math.exp(-exponent) if exponent > _SMALL else -math.expm1(-exponent)
         alive = 1.0
         if self._repeats:

@@ -19,7 +19,6 @@ It is counted from there and from nowhere else: it must not matter to what is fo
 REACHES_MS: Final = (32 * DAY_MS, 8 * DAY_MS, 2 * DAY_MS)
 _SHORTEST_REACH_MS: Final = REACHES_MS[-1]
 _BEYOND_REACH_MS: Final = 128 * DAY_MS
-_USUAL_REACH_MS: Final = 16 * DAY_MS
 _STEPS_FURTHER: Final = 3
 """So often `look` halves what lies between the longest reach that is sure and the next one. Each halving costs a score;
 what it saves are timers that ring for nothing: with these three, four fifths of them (`benchmarks.engine`)."""
@@ -96,19 +95,17 @@ def look(scorer: Scorer, summary: Summary, at: int, band: int | None, reach_ms: 
     time has come.
 
     `reach_ms` is about how long it was sure to stay quiet the last time. Most customers keep their pace, so that a
-    little more or a little less than that is tried first, and saves the other tries. Where it says nothing, a usual one
-    stands for it.
+    little more or a little less than that is tried first, and saves the other tries.
     """
     course = scorer.course(summary)
     constant, near = course.constant, course.moving(at)
     score = constant + total(near)
     reached = scorer.bands.next(band, score)
     limits = scorer.bands.limits(reached)
-    if not _SHORTEST_REACH_MS <= reach_ms <= 2 * _BEYOND_REACH_MS:
-        reach_ms = _USUAL_REACH_MS
-    for guess_ms in (min(reach_ms + reach_ms // 4, _BEYOND_REACH_MS), reach_ms - reach_ms // 4):
-        if _stays(limits, constant, near, course.moving(at + guess_ms)):
-            return score, reached, at + guess_ms + 1
+    if _SHORTEST_REACH_MS <= reach_ms <= 2 * _BEYOND_REACH_MS:
+        for guess_ms in (min(reach_ms + reach_ms // 4, _BEYOND_REACH_MS), reach_ms - reach_ms // 4):
+            if _stays(limits, constant, near, course.moving(at + guess_ms)):
+                return score, reached, at + guess_ms + 1
     unsure = _BEYOND_REACH_MS
     for sure in REACHES_MS:
         far = course.moving(at + sure)
@@ -156,10 +153,11 @@ def _stays(limits: tuple[float, float], constant: float, near: Terms, far: Terms
     Each term stays between its two values, so the score is no further from the middle than half of all differences.
     """
     leave, enter = limits
-    a, b, c, d, e, f = near
-    u, v, w, x, y, z = far
+    a0, a1, a2, a3, a4, a5 = near
+    b0, b1, b2, b3, b4, b5 = far
     middle = constant + 0.5 * (total(near) + total(far))
-    reach = 0.5 * (abs(a - u) + abs(b - v) + abs(c - w) + abs(d - x) + abs(e - y) + abs(f - z)) + _SLACK
+    apart = abs(a0 - b0) + abs(a1 - b1) + abs(a2 - b2) + abs(a3 - b3) + abs(a4 - b4) + abs(a5 - b5)
+    reach = 0.5 * apart + _SLACK
     return leave <= middle - reach and middle + reach < enter
 
 

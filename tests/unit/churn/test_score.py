@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -6,7 +8,8 @@ from hypothesis import strategies as st
 from journey_stream.churn.bgnbd import logistic
 from journey_stream.churn.features import features
 from journey_stream.churn.parameters import FEATURES
-from journey_stream.churn.reasons import DIGITS, assess, rounded
+from journey_stream.churn.reasons import DIGITS, assess, rounded, say_percent
+from journey_stream.churn.score import Scorer
 from journey_stream.churn.summary import Summary
 from journey_stream.events.times import DAY_MS, rfc3339
 from tests.unit.churn.customers import GROCERY, NEWCOMER, REGULAR, SCORER, START
@@ -42,6 +45,24 @@ def test_the_score_is_the_weighted_sum_of_the_features_and_signals(summary, sile
         expected += signal.weight * 0.5 ** ((at - last) / signal.half_life_ms)
 
     assert expected == pytest.approx(SCORER.score(summary, at), abs=1e-6)
+
+
+@pytest.mark.parametrize("repeats", [0, 3])
+@pytest.mark.parametrize("alpha", [1.0, 1e9, 1e15])
+def test_a_window_that_is_next_to_nothing_beside_a_life_has_a_score(alpha, repeats):
+    tiny = replace(GROCERY, window_ms=1, unit_ms=3_650 * DAY_MS, bgnbd=GROCERY.bgnbd._replace(alpha=alpha))
+    summary, at = Summary(START, START + DAY_MS, repeats, 5.0), START + 9 * DAY_MS
+
+    risk = assess(Scorer(tiny), summary, at, None)
+
+    assert 0.99 < risk.probability <= 1.0
+    total = risk.typical + sum(one.log_odds for one in risk.contributions)
+    assert Scorer(tiny).score(summary, at) == pytest.approx(total, abs=1e-3)
+
+
+@given(st.floats(0.0, 1.0) | st.integers(0, 200).map(lambda halves: halves / 200))
+def test_a_share_is_said_in_the_percent_it_is_rounded_to(share):
+    assert f"{round(100.0 * share)} %" == say_percent(share)
 
 
 @given(summaries, st.integers(0, 900 * DAY_MS))
