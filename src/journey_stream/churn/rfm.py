@@ -2,6 +2,8 @@
 
 The reference are the quintiles of the customers that the parameters were fitted to. A value at a cut point is on the
 worse side of it, so that whoever bought once scores 1 where most customers did.
+
+Cut points are four, so they are counted: compiled code does that in less time than it takes to call `bisect`.
 """
 
 from journey_stream.churn.parameters import RFM_CUTS, Rfm

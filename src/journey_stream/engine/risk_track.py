@@ -112,14 +112,13 @@ class RiskTrack:
         kept, self.changed = self._kept, True
         state, history = self.checkpoint(), self._history()
         # What was published says whether they moved the customer at all.
-        if state.resume_at == LONG_AGO and (not history or history[0].at > touches[-1].at):
-            for touch in touches:
-                count_risk(self._plan, state, touch)
-            kept.set_checkpoint(state)
-            return
+        stays = state.resume_at == LONG_AGO and (not history or history[0].at > touches[-1].at)
         final: list[RiskChange] = []
         for touch in touches:
-            step_risk(self._plan, state, touch, final)
+            if stays:
+                count_risk(self._plan, state, touch)
+            else:
+                step_risk(self._plan, state, touch, final)
         kept.set_checkpoint(state)
         if final:
             rest = history[len(final) :]
