@@ -36,10 +36,11 @@ def draw_case(rng: Random) -> Case:
         allowance_ms=rng.choice([0, 1, 5]) * HOUR_MS,
         skew_ms=rng.choice([0, HOUR_MS // 4]),
     )
-    return Case(identity, limits, _arrivals(rng, limits, _said(rng, identity)))
+    arrived = _arrivals(rng, limits, _said(rng, identity, limits))
+    return Case(identity, limits, _while_rivals_are_held(arrived, limits))
 
 
-def _said(rng: Random, identity: Identity) -> list[Said]:
+def _said(rng: Random, identity: Identity, limits: Limits) -> list[Said]:
     hours, grain = rng.choice([3, 12, 60, 200]), rng.choice([HOUR_MS, HOUR_MS // 2, HOUR_MS // 4, 1])
     names = {
         "customer_id": [f"c{number}" for number in range(rng.randint(1, 3))],
@@ -57,9 +58,11 @@ def _said(rng: Random, identity: Identity) -> list[Said]:
         return Said(event_id, instant(), "web", rng.choice(["view", "cart"]), tuple(who))
 
     said = [touchpoint(f"e{number}") for number in range(rng.choice([rng.randint(2, 9), rng.randint(2, 9), 24]))]
-    if rng.random() < 0.3:  # one event_id for two things
+    farthest = limits.lateness_ms + limits.skew_ms
+    for _ in range(rng.choice([0, 0, 1, 2])):  # one event_id for two things, or three
         one = rng.choice(said)
-        said.append(touchpoint(one.event_id)._replace(at=one.at + rng.choice([0, 0, grain, -grain])))
+        apart = rng.choice([0, 0, grain, -grain, rng.randint(-farthest, farthest), farthest])
+        said.append(touchpoint(one.event_id)._replace(at=one.at + apart))
     for number in range(rng.choice([0, 1, 1, 2, 3])):
         high, low = sorted(rng.sample(range(len(RANKS)), 2))
         kind = rng.choice(["unlink", "unlink", "unlink", "link", "block"])
@@ -77,7 +80,18 @@ def _arrivals(rng: Random, limits: Limits, said: list[Said]) -> list[Arrived]:
         late = rng.choice([0, rng.random(), 1]) * limits.lateness_ms
         if one.channel != "identity":
             late *= rng.choice([1, 1, 1, 1.2])
-            late -= limits.skew_ms if rng.random() < 0.05 else 0
+            late = -limits.skew_ms if rng.random() < 0.1 else late
         times = [late, late * rng.random()] if rng.random() < 0.2 else [late]
         arrived += [Arrived(one.at + int(each), one) for each in times]
     return arrived
+
+
+def _while_rivals_are_held(arrived: list[Arrived], limits: Limits) -> list[Arrived]:
+    """Without the rivals that arrive after the lateness bound of the earliest: they are touchpoints of their own."""
+    earliest: dict[str, int] = {}
+    for arrived_at, said in arrived:
+        if -limits.skew_ms <= arrived_at - said.at <= limits.lateness_ms:
+            earliest[said.event_id] = min(said.at, earliest.get(said.event_id, said.at))
+    return [
+        one for one in arrived if one.arrived_at - earliest.get(one.said.event_id, one.said.at) <= limits.lateness_ms
+    ]

@@ -252,8 +252,8 @@ class Actor(Profile):
 
     def _conflicting(self, at: int, event_id: str, mark: str) -> Touch | None:
         """What is held under the same event_id. Whatever the way they came, the same touchpoints conflict."""
-        lateness_ms = self.context.lateness_ms
-        return self.find(event_id, mark, at - lateness_ms, at + lateness_ms)
+        rivalry_ms = self.context.rivalry_ms
+        return self.find(event_id, mark, at - rivalry_ms, at + rivalry_ms)
 
     def _meet(self, held: Touch, touch: Touch, sender: str | None) -> list[Decision]:
         """Decide about a touchpoint whose event_id is held already, where one of them may be taken back."""

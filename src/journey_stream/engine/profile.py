@@ -28,7 +28,8 @@ class Context:
 
     `generation` is the head's for the churn parameters in use, `on_since` the one with which churn risk was last
     switched on. Of touchpoints that happened no later than `other_facts_until` (ms) other fields may have been kept
-    than those parameters read.
+    than those parameters read. `rivalry_ms` is how far apart two touchpoints under one event_id may have happened that
+    both arrived within the lateness bound of the earlier one.
     """
 
     __slots__ = (
@@ -41,12 +42,15 @@ class Context:
         "publisher",
         "ranking",
         "risks",
+        "rivalry_ms",
         "touchpoints_max",
     )
 
     def __init__(self, plan: Plan, limits: Limits) -> None:
         self.plan = plan
         self.lateness_ms = limits.lateness_ms
+        # The later one may have come from a clock that runs ahead.
+        self.rivalry_ms = limits.lateness_ms + limits.skew_ms
         self.touchpoints_max = limits.touchpoints_max
         self.ranking: Ranking | None = None
         self.holding_ms = limits.holding_ms
@@ -55,8 +59,8 @@ class Context:
             self.ranking = Ranking(identity, limits.lateness_ms)
             # A link may move a touchpoint that happened a look-back before it, and a message that another one causes
             # may come later than that one by an allowance for each step between two identifiers. A link counts from
-            # the start of its hour.
-            longest = max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS
+            # the start of its hour. What arrives as late as it may meets its rivals, too.
+            longest = max(max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS, self.rivalry_ms)
             self.holding_ms = limits.lateness_ms + longest + limits.allowance_ms * len(identity.ranks)
         self.publisher = Publisher(plan)
         self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer, self.publisher)

@@ -1,5 +1,7 @@
 """Identifiers that know of one another, where bounds are reached and where something else changes as well."""
 
+from itertools import permutations
+
 import pytest
 
 from journey_stream.churn.load import parse_parameters
@@ -10,7 +12,7 @@ from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import Decision, ProfileChanged, ProfileGone, Rejected, RiskChanged
 from journey_stream.events.log import TouchpointRecord
-from journey_stream.events.times import DAY_MS
+from journey_stream.events.times import DAY_MS, HOUR_MS
 from journey_stream.journey.load import parse_model
 from journey_stream.journey.model import Model
 from tests.support.risks import NERVOUS
@@ -167,3 +169,20 @@ def test_churn_risk_that_goes_with_a_touchpoint_to_somebody_else_is_taken_back_b
 
     changes = [one for one in told if isinstance(one, RiskChanged) and one.profile_id == DEVICE]
     assert [("retracted", "identity")] == [(one.kind, one.cause) for one in changes]
+
+
+@pytest.mark.parametrize("order", list(permutations(["earliest", "between", "ahead"])), ids="-".join)
+def test_a_producer_whose_clock_runs_ahead_does_not_make_the_order_of_arrival_count(order: tuple[str, ...]) -> None:
+    """It came within the lateness bound of the earliest, but says that it happened more than that after it."""
+    limits = Limits(lateness_ms=12 * HOUR_MS, skew_ms=HOUR_MS)
+    arrived = at(1) + limits.lateness_ms
+    happened = {"earliest": at(1), "between": at(1) + HOUR_MS, "ahead": arrived + HOUR_MS}
+
+    def state_of(*names: str) -> str:
+        machine = Partition(to_and_fro(), limits)
+        for name in names:
+            machine.apply(TouchpointRecord("c", arrived, happened[name], "one", "web", "up"))
+        machine.drain_state()
+        return machine.state_hash()
+
+    assert state_of(*order) == state_of("earliest")
