@@ -279,7 +279,9 @@ class Actor(Profile):
             if held.via is not None:
                 self._keep_displaced(touch)
             return [Rejected(Reason.CONFLICTING_DUPLICATE, conflict(held, touch))]
-        if sender is not None:
+        if sender is None:
+            self._forget_losers(touch.id)
+        else:
             self._keep_displaced(held)
         self._take_out(held)
         self._put_in([(touch, self._owner(touch.at))])
@@ -320,9 +322,7 @@ class Actor(Profile):
         self.remove(held)
         self.insert([touch])
         if touch.via is None:
-            # It stays for good, so whoever lost against it has lost for good.
-            for other in self._losers(touch.id):
-                self._forget_displaced(other)
+            self._forget_losers(touch.id)
 
     def _put_in(self, owned: list[tuple[Touch, str | None]]) -> None:
         """Hold touchpoints, each with whom it belongs to; `_settle` does the rest."""
@@ -404,6 +404,11 @@ class Actor(Profile):
     def _forget_displaced(self, touch: Touch) -> None:
         self.links().displaced.remove(touch)
         self._keep_links()
+
+    def _forget_losers(self, event_id: str) -> None:
+        """A source sent what has won: it stays for good, so whoever lost against it has lost for good."""
+        for other in self._losers(event_id):
+            self._forget_displaced(other)
 
     # --- links
 

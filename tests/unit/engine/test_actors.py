@@ -186,3 +186,17 @@ def test_a_producer_whose_clock_runs_ahead_does_not_make_the_order_of_arrival_co
         return machine.state_hash()
 
     assert state_of(*order) == state_of("earliest")
+
+
+@pytest.mark.parametrize("order", list(permutations(["buy", "cart", "view"])), ids="-".join)
+def test_of_three_contents_the_losers_are_forgotten_once_what_a_source_sent_has_won(order: tuple[str, ...]) -> None:
+    sent_to = {"buy": "c", "cart": "device_id:d", "view": "device_id:e"}
+
+    def state_of(*types: str) -> str:
+        log = Log()
+        log.write(link("device_id:d", "c", 0.9), link("device_id:e", "c", 0.9))
+        for type_ in types:
+            log.write(touch("one", sent_to[type_], 1, type_=type_))
+        return log.machine.state_hash()
+
+    assert state_of(*order) == state_of("buy", "cart", "view")
