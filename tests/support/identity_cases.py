@@ -37,7 +37,7 @@ def draw_case(rng: Random) -> Case:
         skew_ms=rng.choice([0, HOUR_MS // 4]),
     )
     arrived = _arrivals(rng, limits, _said(rng, identity, limits))
-    return Case(identity, limits, _while_rivals_are_held(arrived, limits))
+    return Case(identity, limits, _while_rivals_are_held(identity, limits, arrived))
 
 
 def _said(rng: Random, identity: Identity, limits: Limits) -> list[Said]:
@@ -62,7 +62,8 @@ def _said(rng: Random, identity: Identity, limits: Limits) -> list[Said]:
     for _ in range(rng.choice([0, 0, 1, 2])):  # one event_id for two things, or three
         one = rng.choice(said)
         apart = rng.choice([0, 0, grain, -grain, rng.randint(-farthest, farthest), farthest])
-        said.append(touchpoint(one.event_id)._replace(at=one.at + apart))
+        other = touchpoint(one.event_id)._replace(at=one.at + apart)
+        said.append(other._replace(identifiers=one.identifiers) if rng.random() < 0.4 else other)
     for number in range(rng.choice([0, 1, 1, 2, 3])):
         high, low = sorted(rng.sample(range(len(RANKS)), 2))
         kind = rng.choice(["unlink", "unlink", "unlink", "link", "block"])
@@ -80,18 +81,33 @@ def _arrivals(rng: Random, limits: Limits, said: list[Said]) -> list[Arrived]:
         late = rng.choice([0, rng.random(), 1]) * limits.lateness_ms
         if one.channel != "identity":
             late *= rng.choice([1, 1, 1, 1.2])
-            late = -limits.skew_ms if rng.random() < 0.1 else late
+            late = -limits.skew_ms * rng.choice([1, 1, 1.2]) if rng.random() < 0.1 else late
         times = [late, late * rng.random()] if rng.random() < 0.2 else [late]
         arrived += [Arrived(one.at + int(each), one) for each in times]
     return arrived
 
 
-def _while_rivals_are_held(arrived: list[Arrived], limits: Limits) -> list[Arrived]:
-    """Without the rivals that arrive after the lateness bound of the earliest: they are touchpoints of their own."""
-    earliest: dict[str, int] = {}
-    for arrived_at, said in arrived:
-        if -limits.skew_ms <= arrived_at - said.at <= limits.lateness_ms:
-            earliest[said.event_id] = min(said.at, earliest.get(said.event_id, said.at))
-    return [
-        one for one in arrived if one.arrived_at - earliest.get(one.said.event_id, one.said.at) <= limits.lateness_ms
-    ]
+def _while_rivals_are_held(identity: Identity, limits: Limits, arrived: list[Arrived]) -> list[Arrived]:
+    """Without rivals that may come when the earliest is held no longer: they are touchpoints of their own.
+
+    Those of one identifier come from sources, within the lateness bound of the earliest; others may come by a link.
+    """
+    lateness, look_back, rounded = limits.lateness_ms, identity.look_back_ms, HOUR_MS
+    apart = max(max(lateness, look_back) + rounded, lateness + limits.skew_ms) - look_back - rounded
+    rivals: dict[str, list[Said]] = {}
+    for arrival in arrived:
+        if _is_admitted(arrival, limits):
+            rivals.setdefault(arrival.said.event_id, []).append(arrival.said)
+
+    def is_held(arrival: Arrived) -> bool:
+        said = arrival.said
+        group = rivals[said.event_id]
+        earliest = min(one.at for one in group)
+        is_alone = all(one.identifiers == said.identifiers for one in group)
+        return arrival.arrived_at - earliest <= lateness and (is_alone or said.at - earliest <= apart)
+
+    return [one for one in arrived if not _is_admitted(one, limits) or is_held(one)]
+
+
+def _is_admitted(arrival: Arrived, limits: Limits) -> bool:
+    return -limits.skew_ms <= arrival.arrived_at - arrival.said.at <= limits.lateness_ms

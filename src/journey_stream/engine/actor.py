@@ -184,7 +184,7 @@ class Actor(Profile):
             owner = self._owner(touch.at) if self.head.routes else None
             if owner == NOBODY:
                 self.context.publisher.counters.shared += 1
-            elif (held := self._conflicting(touch.at, touch.id, self._mark_of(touch.id))) is not None:
+            elif (held := self._conflicting(touch.at, touch.id, self._mark_of(touch.id), clock)) is not None:
                 told += self._meet(held, touch, via)
             elif (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
                 folded += 1
@@ -219,7 +219,7 @@ class Actor(Profile):
             return ()
         mark = self._mark_of(event_id)
         via = None if sender is None else (sender,)
-        held = self._conflicting(at, event_id, mark) if head.held else None
+        held = self._conflicting(at, event_id, mark, clock) if head.held else None
         if held is not None:
             touch = Touch(at, event_id, reaction.channel, reaction.type, facts, via)
             if sender is None and held.via is None and owner is None and self._owner(held.at) is None:
@@ -250,10 +250,13 @@ class Actor(Profile):
         """The mark that `find` and `append` ask for; there is none while there is no index."""
         return mark_of(event_id) if self.parts else ""
 
-    def _conflicting(self, at: int, event_id: str, mark: str) -> Touch | None:
-        """What is held under the same event_id. Whatever the way they came, the same touchpoints conflict."""
+    def _conflicting(self, at: int, event_id: str, mark: str, clock: int) -> Touch | None:
+        """What is held under the same event_id. Whatever the way they came, the same touchpoints conflict.
+
+        What is older than the holding time may be folded, or not: to be asked about it would make chance decide.
+        """
         rivalry_ms = self.context.rivalry_ms
-        return self.find(event_id, mark, at - rivalry_ms, at + rivalry_ms)
+        return self.find(event_id, mark, max(at - rivalry_ms, clock - self.holding_ms), at + rivalry_ms)
 
     def _meet(self, held: Touch, touch: Touch, sender: str | None) -> list[Decision]:
         """Decide about a touchpoint whose event_id is held already, where one of them may be taken back."""
@@ -263,6 +266,8 @@ class Actor(Profile):
             if len(touch.facts or ()) > len(held.facts or ()):
                 self._take_out(held)
                 self._put_in([(_with_via(touch, via), self._owner(touch.at))])
+                if via is None:
+                    self._forget_losers(touch)
             elif via == held.via:
                 self.context.publisher.counters.duplicates += sender is None
             else:
@@ -280,7 +285,7 @@ class Actor(Profile):
                 self._keep_displaced(touch)
             return [Rejected(Reason.CONFLICTING_DUPLICATE, conflict(held, touch))]
         if sender is None:
-            self._forget_losers(touch.id)
+            self._forget_losers(touch)
         else:
             self._keep_displaced(held)
         self._take_out(held)
@@ -306,15 +311,17 @@ class Actor(Profile):
         if rest != ():
             self._replace(held, _with_via(held, rest))
             return True
-        heirs = self._losers(held.id)
         self._take_out(held)
+        self._let_inherit(held)
+        return True
+
+    def _let_inherit(self, gone: Touch) -> None:
+        """Of those who lost against a touchpoint that is held no longer, one takes its place."""
+        heirs = self._losers(gone)
         if heirs:
             heir = min(heirs, key=winner_key)
             self._forget_displaced(heir)
-            owner = self._owner(heir.at)
-            if owner != NOBODY:
-                self._put_in([(heir, owner)])
-        return True
+            self._put_in([(heir, self._owner(heir.at))])
 
     def _replace(self, held: Touch, touch: Touch) -> None:
         """The same touchpoint, from other senders."""
@@ -322,7 +329,7 @@ class Actor(Profile):
         self.remove(held)
         self.insert([touch])
         if touch.via is None:
-            self._forget_losers(touch.id)
+            self._forget_losers(touch)
 
     def _put_in(self, owned: list[tuple[Touch, str | None]]) -> None:
         """Hold touchpoints, each with whom it belongs to; `_settle` does the rest."""
@@ -374,13 +381,19 @@ class Actor(Profile):
             decisions += told
         return [*decisions, *self.keep_within_bounds(clock)]
 
-    def _losers(self, event_id: str) -> list[Touch]:
-        """The contents that lost their place under this event_id."""
-        return [other for other in self.links().displaced if other.id == event_id] if self.knows_links() else []
+    def _are_rivals(self, one: Touch, other: Touch) -> bool:
+        """Whether no more than one of the two may be held."""
+        return one.id == other.id and abs(one.at - other.at) <= self.context.rivalry_ms
+
+    def _losers(self, touch: Touch) -> list[Touch]:
+        """The contents that lost their place to this touchpoint, or with it."""
+        if not self.knows_links():
+            return []
+        return [other for other in self.links().displaced if self._are_rivals(other, touch)]
 
     def _displaced(self, touch: Touch, content: tuple[int, bytes]) -> Touch | None:
         """The one of them with this content (see `winner_key`)."""
-        for other in self._losers(touch.id):
+        for other in self._losers(touch):
             if winner_key(other) == content:
                 return other
         return None
@@ -394,20 +407,22 @@ class Actor(Profile):
             if not head.overflow:
                 head.overflow = True
                 self.context.publisher.counters.overflows += 1
-        stays = [winner_key(other) for other in links.displaced if other.id == touch.id and other.via is None]
+        stays = [winner_key(other) for other in self._losers(touch) if other.via is None]
         if stays:
             # What loses against one that a source sent has lost for good.
             least = min(stays)
-            links.displaced = [one for one in links.displaced if one.id != touch.id or winner_key(one) <= least]
+            links.displaced = [
+                other for other in links.displaced if not self._are_rivals(other, touch) or winner_key(other) <= least
+            ]
         self._keep_links()
 
     def _forget_displaced(self, touch: Touch) -> None:
         self.links().displaced.remove(touch)
         self._keep_links()
 
-    def _forget_losers(self, event_id: str) -> None:
-        """A source sent what has won: it stays for good, so whoever lost against it has lost for good."""
-        for other in self._losers(event_id):
+    def _forget_losers(self, touch: Touch) -> None:
+        """A source sent what is held: no identifier can take it back, so whoever lost against it has lost for good."""
+        for other in self._losers(touch):
             self._forget_displaced(other)
 
     # --- links
@@ -500,16 +515,19 @@ class Actor(Profile):
         if not self.knows_links() or not self.links().names(parent):
             return []
         links, context = self.links(), self.context
-        stood, kept = links.standing(), list[tuple[Touch, str | None]]()
+        stood, kept, gone = links.standing(), list[tuple[Touch, str | None]](), list[Touch]()
         for touch, owner in self._owners():
             if owner == parent and covers(lost, touch.at):
                 self.remove(touch)
                 context.publisher.counters.erased += 1
+                gone.append(touch)
             else:
                 kept.append((touch, owner))
         links.displaced = [touch for touch in links.displaced if not covers(lost, touch.at)]
         if until is not None:
             links.lose(parent, until)
+        for touch in gone:
+            self._let_inherit(touch)
         decisions = self._relinked(kept, stood, clock, clock)
         if until is not None and parent in links.observations:
             # Later observations stay, but the parent has forgotten all who were linked to it.
@@ -537,6 +555,7 @@ class Actor(Profile):
             self.context.publisher.counters.erased += 1
             if old is not None and old != sender:
                 self._retractions.append((touch, old))
+            self._let_inherit(touch)
         decisions = list(self._settle(clock, moved=True))
         decisions += self._attachments(stood, links.standing(), clock)
         if sender in links.observations:
@@ -591,6 +610,8 @@ class Actor(Profile):
         """Move what belongs elsewhere now."""
         links = self.links()
         self._forget(clock)
+        # What is nobody's now is not held, and so it is with what lost its place.
+        links.displaced = [touch for touch in links.displaced if touch.at < links.shared_at]
         self._keep_links()
         for touch, old in before:
             new = self._owner(touch.at)

@@ -29,7 +29,7 @@ class Context:
     `generation` is the head's for the churn parameters in use, `on_since` the one with which churn risk was last
     switched on. Of touchpoints that happened no later than `other_facts_until` (ms) other fields may have been kept
     than those parameters read. `rivalry_ms` is how far apart two touchpoints under one event_id may have happened that
-    both arrived within the lateness bound of the earlier one.
+    both arrived within the lateness bound of the earlier one; only an `Actor` asks for it.
     """
 
     __slots__ = (
@@ -59,7 +59,7 @@ class Context:
             self.ranking = Ranking(identity, limits.lateness_ms)
             # A link may move a touchpoint that happened a look-back before it, and a message that another one causes
             # may come later than that one by an allowance for each step between two identifiers. A link counts from
-            # the start of its hour. What arrives as late as it may meets its rivals, too.
+            # the start of its hour. Whatever a source sends in time is compared with all its rivals.
             longest = max(max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS, self.rivalry_ms)
             self.holding_ms = limits.lateness_ms + longest + limits.allowance_ms * len(identity.ranks)
         self.publisher = Publisher(plan)

@@ -3,6 +3,7 @@
 from itertools import permutations
 
 import pytest
+from msgspec import structs
 
 from journey_stream.churn.load import parse_parameters
 from journey_stream.churn.score import Scorer
@@ -11,12 +12,12 @@ from journey_stream.engine.actor import DISPLACED_MAX
 from journey_stream.engine.limits import Limits
 from journey_stream.engine.partition import Partition
 from journey_stream.events.decisions import Decision, ProfileChanged, ProfileGone, Rejected, RiskChanged
-from journey_stream.events.log import TouchpointRecord
+from journey_stream.events.log import Block, Record, TouchpointRecord, Unlink
 from journey_stream.events.times import DAY_MS, HOUR_MS
 from journey_stream.journey.load import parse_model
 from journey_stream.journey.model import Model
 from tests.support.risks import NERVOUS
-from tests.unit.engine.test_erasure import Log, at, link, touch
+from tests.unit.engine.test_erasure import Log, at, link, linking, touch
 
 DEVICE = "device_id:d"
 
@@ -200,3 +201,75 @@ def test_of_three_contents_the_losers_are_forgotten_once_what_a_source_sent_has_
         return log.machine.state_hash()
 
     assert state_of(*order) == state_of("buy", "cart", "view")
+
+
+@pytest.mark.parametrize("sender", ["device_id:e", "email:x"], ids=["passed on", "sent by a source"])
+@pytest.mark.parametrize("how", ["blocked", "crowded"])
+def test_what_lost_its_place_goes_with_what_is_nobodys(how: str, sender: str) -> None:
+    records: dict[str, list[Record]] = {
+        "winner": [touch("one", "device_id:d", 1, arrived=3, type_="cart")],
+        "loser": [touch("one", sender, 1, arrived=3, type_="view")],
+        "blocked": [Block(profile_id="email:x", arrived_at=at(3), at=at(3), event_id="b")],
+        "crowded": [link("email:x", f"c{number}", 0.95, arrived=3) for number in range(4)],
+    }
+
+    def state_of(*names: str) -> str:
+        log = Log()
+        log.write(link("device_id:d", "email:x", 0.9), link("device_id:e", "email:x", 0.9))
+        for name in names:
+            for record in records[name]:
+                log.write(record)
+        return log.machine.state_hash()
+
+    assert len({state_of(*order) for order in permutations(["winner", "loser", how])}) == 1
+
+
+def test_who_has_lost_is_forgotten_when_new_parameters_show_that_a_source_sent_the_winner() -> None:
+    note = TouchpointRecord(DEVICE, at(1), at(1), "n", "web", "note", properties={"grade": 1})
+    loser = touch("n", "device_id:e", 1)
+    read_more = NERVOUS.replace("match: [{type: note}]", "match: [{type: note, where: {properties.grade: {gte: 1}}}]")
+
+    def state_of(*, loser_first: bool) -> str:
+        log = Log(scored=False)
+        log.write(link(DEVICE, "c", 0.5), link("device_id:e", "c", 0.5), note)
+        if loser_first:
+            log.write(loser)
+        log.scorer = Scorer(parse_parameters(read_more, "more.yaml"))
+        log.restart()
+        log.write(structs.replace(note, profile_id="c"))
+        if not loser_first:
+            log.write(loser)
+        return log.machine.state_hash()
+
+    assert state_of(loser_first=True) == state_of(loser_first=False)
+
+
+def test_an_id_that_is_used_anew_takes_nothing_from_those_who_had_it_before() -> None:
+    log = Log()
+    log.write(link("device_id:d", "c", 0.5), link("device_id:e", "c", 0.5))
+    log.write(touch("one", "device_id:d", 1, type_="cart"), touch("one", "device_id:e", 1, type_="view"))
+    log.write(touch("one", "device_id:d", 11.2, type_="view"))
+    log.write(touch("one", "c", 11.2, type_="cart"))
+
+    log.write(Unlink(profile_id="device_id:d", arrived_at=at(11.3), at=at(11.3), parent="c", event_id="u"))
+
+    profile = log.machine._profile("c")
+    assert [(one.at, one.type, one.via) for one in profile.touches()] == [
+        (at(1), "view", ("device_id:e",)),
+        (at(11.2), "cart", None),
+    ]
+
+
+@pytest.mark.parametrize("early", [3, 6], ids=["most come late", "all come early"])
+def test_what_a_link_brings_when_its_rival_may_be_folded_is_used_however_the_timeline_is_cut(early: int) -> None:
+    machine = Partition(linking(), Limits(lateness_ms=10 * DAY_MS, allowance_ms=0))
+    records: list[Record] = [touch("one", "c", 0)]
+    records += [touch(f"e{n}", "c", n / 100, arrived=None if n < early else 9.6 + n / 100) for n in range(6)]
+    records += [touch(f"x{n}", "c", 9.47 + n / 1000) for n in range(4)]
+    records += [touch("one", "device_id:d", 9.5, type_="cart"), link("device_id:d", "c", 39.5, arrived=49.5)]
+    log = Log()
+    log.machine = machine
+    for record in sorted(records, key=lambda one: one.arrived_at):
+        log.write(record)
+
+    assert {(one.id, one.at) for one in machine._profile("c").touches()} >= {("one", at(9.5))}

@@ -490,3 +490,23 @@ def test_a_device_that_only_one_customer_may_use_is_not_erased_with_that_one() -
     assert erased(told) == ["ann"]
     log.write(touch("k", device, 6))
     assert (log.machine.counters.shared, log.about("ann", "zoe")) == (1, [])
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 2, 0)], ids=["erased last", "in between", "erased first"])
+@pytest.mark.parametrize("who", ["email:e", "c1"], ids=["the email as a whole", "one of its customers"])
+def test_what_lost_against_something_erased_takes_its_place(who: str, order: tuple[int, int, int]) -> None:
+    """Two devices say different things under one event_id; only the earlier is erased, and the later is c2's."""
+    log = Log()
+    log.write(link("email:e", "c1", 0.5), link("device_id:d", "email:e", 0.6), link("device_id:f", "email:e", 2.9))
+    log.write(link("email:e", "c2", 2.5))
+    records: list[Record] = [
+        touch("one", "device_id:d", 1, arrived=4, type_="cart"),
+        touch("one", "device_id:f", 3, arrived=4, type_="view"),
+        erase(who, 2, arrived=4),
+    ]
+
+    for number in order:
+        log.write(records[number])
+
+    assert [key for key, value in log.profiles().items() if b"view" in value] == ["c2", "device_id:f", "email:e"]
+    assert [key for key, value in log.profiles().items() if b"cart" in value] == []
