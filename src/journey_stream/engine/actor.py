@@ -161,19 +161,18 @@ class Actor(Profile):
         self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, arrived_at: int, clock: int
     ) -> Sequence[Decision]:
         """Put a touchpoint that a source sent to where it belongs."""
-        del arrived_at  # which the others do not know that come from elsewhere
         if clock >= self.head.folds_at:
-            return [*self.fold_expired(clock), *self.add(reaction, at, event_id, facts, clock, clock)]
-        return self._receive(reaction, at, event_id, facts, None, clock)
+            return [*self.fold_expired(clock), *self.add(reaction, at, event_id, facts, arrived_at, clock)]
+        return self._receive(reaction, at, event_id, facts, None, arrived_at, clock)
 
     def deliver(self, message: Deliver, clock: int) -> Sequence[Decision]:
         """Lower identifiers pass touchpoints on."""
         told = self.fold_expired(clock) if clock >= self.head.folds_at else []
-        plan, via = self.context.plan, message.via
+        plan, via, arrived_at = self.context.plan, message.via, message.arrived_at
         if len(message.touchpoints) == 1 and not message.moved:
             one = message.touchpoints[0]
             reaction = plan.reaction(one.channel, one.type)
-            return [*told, *self._receive(reaction, one.at, one.event_id, one.facts, via, clock)]
+            return [*told, *self._receive(reaction, one.at, one.event_id, one.facts, via, arrived_at, clock)]
         new: dict[str, tuple[Touch, str | None]] = {}
         folded = 0
         for one in message.touchpoints:
@@ -184,7 +183,7 @@ class Actor(Profile):
             owner = self._owner(touch.at) if self.head.routes else None
             if owner == NOBODY:
                 self.context.publisher.counters.shared += 1
-            elif (held := self._conflicting(touch.at, touch.id, self._mark_of(touch.id), clock)) is not None:
+            elif (held := self._conflicting(touch.at, touch.id, self._mark_of(touch.id), arrived_at)) is not None:
                 told += self._meet(held, touch, via)
             elif (touch.at, touch.id) <= (self.head.folded_at, self.head.folded_id):
                 folded += 1
@@ -209,7 +208,14 @@ class Actor(Profile):
         return [*told, *self._settle(clock, moved=True)]
 
     def _receive(
-        self, reaction: Reaction, at: int, event_id: str, facts: Facts | None, sender: str | None, clock: int
+        self,
+        reaction: Reaction,
+        at: int,
+        event_id: str,
+        facts: Facts | None,
+        sender: str | None,
+        arrived_at: int,
+        clock: int,
     ) -> Sequence[Decision]:
         """One touchpoint, from a lower identifier or from a source (None)."""
         head = self.head
@@ -219,7 +225,7 @@ class Actor(Profile):
             return ()
         mark = self._mark_of(event_id)
         via = None if sender is None else (sender,)
-        held = self._conflicting(at, event_id, mark, clock) if head.held else None
+        held = self._conflicting(at, event_id, mark, arrived_at) if head.held else None
         if held is not None:
             touch = Touch(at, event_id, reaction.channel, reaction.type, facts, via)
             if sender is None and held.via is None and owner is None and self._owner(held.at) is None:
@@ -250,13 +256,14 @@ class Actor(Profile):
         """The mark that `find` and `append` ask for; there is none while there is no index."""
         return mark_of(event_id) if self.parts else ""
 
-    def _conflicting(self, at: int, event_id: str, mark: str, clock: int) -> Touch | None:
+    def _conflicting(self, at: int, event_id: str, mark: str, arrived_at: int) -> Touch | None:
         """What is held under the same event_id. Whatever the way they came, the same touchpoints conflict.
 
-        What is older than the holding time may be folded, or not: to be asked about it would make chance decide.
+        What happened too long ago may be folded, or not: to be asked about it would make chance decide.
         """
-        rivalry_ms = self.context.rivalry_ms
-        return self.find(event_id, mark, max(at - rivalry_ms, clock - self.holding_ms), at + rivalry_ms)
+        context = self.context
+        since = max(at - context.rivalry_ms, arrived_at - context.surely_held_ms)
+        return self.find(event_id, mark, since, at + context.rivalry_ms)
 
     def _meet(self, held: Touch, touch: Touch, sender: str | None) -> list[Decision]:
         """Decide about a touchpoint whose event_id is held already, where one of them may be taken back."""

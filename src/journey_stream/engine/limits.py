@@ -22,8 +22,3 @@ class Limits:
     def __post_init__(self) -> None:
         if min(self.lateness_ms, self.allowance_ms, self.skew_ms) < 0 or self.touchpoints_max < 1:
             raise ValueError(f"limits must not be negative, and at least one touchpoint must be held: {self}")
-
-    @property
-    def holding_ms(self) -> int:
-        """How long a touchpoint stays on the timeline before it may fold into the checkpoint."""
-        return self.lateness_ms + self.allowance_ms

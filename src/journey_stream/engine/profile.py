@@ -29,7 +29,8 @@ class Context:
     `generation` is the head's for the churn parameters in use, `on_since` the one with which churn risk was last
     switched on. Of touchpoints that happened no later than `other_facts_until` (ms) other fields may have been kept
     than those parameters read. `rivalry_ms` is how far apart two touchpoints under one event_id may have happened that
-    both arrived within the lateness bound of the earlier one; only an `Actor` asks for it.
+    both arrived within the lateness bound of the earlier one. What happened no longer than `surely_held_ms` before the
+    arrival of a message is held when the message is read, unless the task lags further than it is allowed to.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Context:
         "ranking",
         "risks",
         "rivalry_ms",
+        "surely_held_ms",
         "touchpoints_max",
     )
 
@@ -53,7 +55,8 @@ class Context:
         self.rivalry_ms = limits.lateness_ms + limits.skew_ms
         self.touchpoints_max = limits.touchpoints_max
         self.ranking: Ranking | None = None
-        self.holding_ms = limits.holding_ms
+        self.surely_held_ms = limits.lateness_ms
+        allowance_ms = limits.allowance_ms
         identity = plan.model.identity
         if identity is not None:
             self.ranking = Ranking(identity, limits.lateness_ms)
@@ -61,7 +64,9 @@ class Context:
             # may come later than that one by an allowance for each step between two identifiers. A link counts from
             # the start of its hour. Whatever a source sends in time is compared with all its rivals.
             longest = max(max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS, self.rivalry_ms)
-            self.holding_ms = limits.lateness_ms + longest + limits.allowance_ms * len(identity.ranks)
+            self.surely_held_ms += longest
+            allowance_ms *= len(identity.ranks)
+        self.holding_ms = self.surely_held_ms + allowance_ms
         self.publisher = Publisher(plan)
         self.risks = None if plan.scorer is None else RiskPublisher(plan.scorer, self.publisher)
         self.generation = 0
@@ -127,7 +132,7 @@ class Profile(Timeline):
         mark = mark_of(event_id) if self.parts else ""
         if head.held:
             # What happened longer ago may be folded, or not: to be asked about it would make chance decide.
-            held = self.find(event_id, mark, arrived_at - self.context.lateness_ms)
+            held = self.find(event_id, mark, arrived_at - self.context.surely_held_ms)
             if held is not None:
                 return self.meet_again(held, Touch(at, event_id, reaction.channel, reaction.type, facts), clock)
         return self.take(reaction, at, event_id, mark, facts, None, clock)
