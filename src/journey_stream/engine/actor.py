@@ -536,9 +536,8 @@ class Actor(Profile):
         for touch in gone:
             self._let_inherit(touch)
         decisions = self._relinked(kept, stood, clock, clock)
-        if until is not None and parent in links.observations:
-            # Later observations stay, but the parent has forgotten all who were linked to it.
-            decisions.append(Forward(self._attach_anew(parent)))
+        if until is not None:
+            decisions += self.attach_anew(parent)
         passed_on = [
             Erase(profile_id=child, at=lost[-1][1], parent=self.id, spans=list(lost)) for child in links.lower()
         ]
@@ -565,8 +564,7 @@ class Actor(Profile):
             self._let_inherit(touch)
         decisions = list(self._settle(clock, moved=True))
         decisions += self._attachments(stood, links.standing(), clock)
-        if sender in links.observations:
-            decisions.append(Forward(self._attach_anew(sender)))
+        decisions += self.attach_anew(sender)
         decisions += [Forward(Erase(profile_id=child, at=until, parent=self.id)) for child in lower]
         return decisions
 
@@ -584,11 +582,14 @@ class Actor(Profile):
         self.changed = True
         self.insert([touch])
 
-    def _attach_anew(self, parent: str) -> Attach:
+    def attach_anew(self, parent: str | None) -> list[Decision]:
+        """Tell a parent that was erased, and has forgotten all who were linked to it, if later observations name it."""
         links = self.links()
+        if parent is None or parent not in links.observations:
+            return []
         gone = not links.standing()[parent]
         at = links.observations[parent][-1] * HOUR_MS
-        return Attach(profile_id=parent, at=at, child=self.id, gone=gone, former=gone)
+        return [Forward(Attach(profile_id=parent, at=at, child=self.id, gone=gone, former=gone))]
 
     def _attachments(self, stood: dict[str, bool], now: dict[str, bool], at: int) -> list[Decision]:
         """Tell higher identifiers how it stands with them where that has changed since it `stood` otherwise."""

@@ -202,7 +202,8 @@ class Partition:
         try:
             if is_whole(lost):
                 if common(known, lost) == lost:
-                    return []
+                    # It was erased before its parent, which has not heard of what came after.
+                    return profile.attach_anew(parent) if isinstance(profile, Actor) else []
                 erased = self._remember(message.profile_id, lost)
                 successor = self._replace(profile)
                 decisions = [erased, *successor.succeed(profile, until, parent, clock)]

@@ -510,3 +510,14 @@ def test_what_lost_against_something_erased_takes_its_place(who: str, order: tup
 
     assert [key for key, value in log.profiles().items() if b"view" in value] == ["c2", "device_id:f", "email:e"]
     assert [key for key, value in log.profiles().items() if b"cart" in value] == []
+
+
+def test_a_child_that_was_erased_first_and_came_anew_is_attached_again() -> None:
+    log = Log()
+    log.write(link("email:e", "c", 0.5), link("device_id:d", "email:e", 0.6), link("device_id:d", "c", 0.6))
+    log.write(erase("device_id:d", 2))
+    log.write(link("device_id:d", "email:e", 3))
+
+    log.write(erase("email:e", 2, arrived=3.1))
+
+    assert log.machine._profile("email:e").children() == ("device_id:d",)
