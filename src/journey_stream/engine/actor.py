@@ -428,7 +428,10 @@ class Actor(Profile):
         self._keep_links()
 
     def _forget_losers(self, touch: Touch) -> None:
-        """A source sent what is held: no identifier can take it back, so whoever lost against it has lost for good."""
+        """A source sent what is held: no identifier can take it back, so whoever lost has lost for good.
+
+        Not even an erasure of what is held brings them back: a record may not grow by all that ever lost.
+        """
         for other in self._losers(touch):
             self._forget_displaced(other)
 
@@ -538,10 +541,10 @@ class Actor(Profile):
         decisions = self._relinked(kept, stood, clock, clock)
         if until is not None:
             decisions += self.attach_anew(parent)
-        passed_on = [
-            Erase(profile_id=child, at=lost[-1][1], parent=self.id, spans=list(lost)) for child in links.lower()
-        ]
-        return [*decisions, *map(Forward, passed_on if lost else [])]
+        # Nothing may have been the parent's: another identifier was seen in the same hour, and counts for more.
+        lower = links.lower() if lost else ()
+        passed_on = [Erase(profile_id=child, at=lost[-1][1], parent=self.id, spans=list(lost)) for child in lower]
+        return [*decisions, *map(Forward, passed_on)]
 
     def succeed(self, former: Profile, until: int, sender: str | None, clock: int) -> list[Decision]:
         """Go on with what has come about after `until` (ms); `sender` is the parent that is erased, too."""

@@ -521,3 +521,15 @@ def test_a_child_that_was_erased_first_and_came_anew_is_attached_again() -> None
     log.write(erase("email:e", 2, arrived=3.1))
 
     assert log.machine._profile("email:e").children() == ("device_id:d",)
+
+
+@pytest.mark.parametrize("who", ["ann", "zoe"], ids=["who got nothing", "who counted"])
+def test_erasing_either_of_two_who_were_seen_in_one_hour_ends_nothing(who: str) -> None:
+    log = Log()
+    log.write(link("device_id:d", "email:e", 1), link("email:e", "ann", 1), link("email:e", "zoe", 1))
+    log.write(touch("a", "device_id:d", 1))
+
+    told = log.write(erase(who, 2))
+
+    assert erased(told)[0] == who
+    assert log.about(who) == []
