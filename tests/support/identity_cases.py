@@ -6,7 +6,7 @@ from typing import NamedTuple
 from journey_stream.engine.limits import Limits
 from journey_stream.events.times import HOUR_MS
 from journey_stream.journey.model import Identity
-from tests.support.identity_oracle import Arrived, Said, usable
+from tests.support.identity_oracle import Arrived, Said, is_admitted, usable
 from tests.support.journeys import START
 
 RANKS = ("customer_id", "email", "device_id", "anonymous_id")
@@ -92,22 +92,17 @@ def _while_rivals_are_held(identity: Identity, limits: Limits, arrived: list[Arr
 
     Those of one identifier come from sources, within the lateness bound of the earliest; others may come by a link.
     """
-    lateness, look_back, rounded = limits.lateness_ms, identity.look_back_ms, HOUR_MS
-    apart = max(max(lateness, look_back) + rounded, lateness + limits.skew_ms) - look_back - rounded
+    lateness, look_back = limits.lateness_ms, identity.look_back_ms
+    apart = max(max(lateness, look_back) + HOUR_MS, lateness + limits.skew_ms) - look_back - HOUR_MS
     rivals: dict[str, list[Said]] = {}
-    for arrival in arrived:
-        if _is_admitted(arrival, limits):
-            rivals.setdefault(arrival.said.event_id, []).append(arrival.said)
+    for arrived_at, said in arrived:
+        if is_admitted(limits, arrived_at, said.at):
+            rivals.setdefault(said.event_id, []).append(said)
 
-    def is_held(arrival: Arrived) -> bool:
-        said = arrival.said
+    def is_held(arrived_at: int, said: Said) -> bool:
         group = rivals[said.event_id]
         earliest = min(one.at for one in group)
         is_alone = all(one.identifiers == said.identifiers for one in group)
-        return arrival.arrived_at - earliest <= lateness and (is_alone or said.at - earliest <= apart)
+        return arrived_at - earliest <= lateness and (is_alone or said.at - earliest <= apart)
 
-    return [one for one in arrived if not _is_admitted(one, limits) or is_held(one)]
-
-
-def _is_admitted(arrival: Arrived, limits: Limits) -> bool:
-    return -limits.skew_ms <= arrival.arrived_at - arrival.said.at <= limits.lateness_ms
+    return [one for one in arrived if not is_admitted(limits, one.arrived_at, one.said.at) or is_held(*one)]

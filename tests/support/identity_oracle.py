@@ -146,7 +146,7 @@ class Oracle:
 
     def _take(self, arrival: Arrived) -> None:
         arrived_at, said = arrival
-        if not -self.limits.skew_ms <= arrived_at - said.at <= self.limits.lateness_ms:
+        if not is_admitted(self.limits, arrived_at, said.at):
             return
         names = usable(self.identity, said.identifiers)
         if not names:
@@ -217,6 +217,11 @@ class Oracle:
     def _type(self, who: str) -> str:
         kind, colon, _ = who.partition(":")
         return kind if colon and kind in self.identity.ranks else self.identity.ranks[0]
+
+
+def is_admitted(limits: Limits, arrived_at: int, at: int) -> bool:
+    """Whether what happened at `at` is neither too late nor from the future."""
+    return -limits.skew_ms <= arrived_at - at <= limits.lateness_ms
 
 
 def _record(profile: str, content: Content) -> TouchpointRecord:

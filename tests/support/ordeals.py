@@ -12,6 +12,7 @@ from journey_stream.events.log import AsOf, Record, Tick, TouchpointRecord
 from journey_stream.events.times import HOUR_MS
 from journey_stream.journey.load import parse_model
 from journey_stream.journey.model import Model
+from tests.support.identity_oracle import is_admitted
 from tests.support.journeys import START, tricky_model
 from tests.support.risks import nervous_scorer
 
@@ -95,7 +96,7 @@ def draw_life(ordeal: Ordeal, rng: Random) -> Life:
         skew_ms=rng.choice([0, 3]) * HOUR_MS,
         touchpoints_max=rng.choice(ordeal.held),
     )
-    records = [r for r in _touchpoints(ordeal, limits, rng) if _admissible(r, limits)]
+    records = [r for r in _touchpoints(ordeal, limits, rng) if is_admitted(limits, r.arrived_at, r.occurred_at)]
     if ordeal.conflicts == "at other instants":
         records = list(_while_rivals_are_held(records, limits))
     lag = rng.choice([0, limits.allowance_ms])
@@ -135,10 +136,6 @@ def _arriving(record: TouchpointRecord, at: int) -> TouchpointRecord:
     return TouchpointRecord(
         record.profile_id, at, record.occurred_at, record.event_id, record.channel, record.type, record.value
     )
-
-
-def _admissible(record: TouchpointRecord, limits: Limits) -> bool:
-    return -limits.skew_ms <= record.arrived_at - record.occurred_at <= limits.lateness_ms
 
 
 def _while_rivals_are_held(records: Iterable[TouchpointRecord], limits: Limits) -> Iterator[TouchpointRecord]:

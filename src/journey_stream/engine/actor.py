@@ -432,8 +432,10 @@ class Actor(Profile):
 
         Not even an erasure of what is held brings them back: a record may not grow by all that ever lost.
         """
-        for other in self._losers(touch):
-            self._forget_displaced(other)
+        if self._losers(touch):
+            links = self.links()
+            links.displaced = [other for other in links.displaced if not self._are_rivals(other, touch)]
+            self._keep_links()
 
     # --- links
 

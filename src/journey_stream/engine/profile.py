@@ -63,8 +63,8 @@ class Context:
             # A link may move a touchpoint that happened a look-back before it, and a message that another one causes
             # may come later than that one by an allowance for each step between two identifiers. A link counts from
             # the start of its hour. Whatever a source sends in time is compared with all its rivals.
-            longest = max(max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS, self.rivalry_ms)
-            self.surely_held_ms += longest
+            longest = max(identity.look_back_ms, limits.lateness_ms) + HOUR_MS
+            self.surely_held_ms += max(longest, self.rivalry_ms)
             allowance_ms *= len(identity.ranks)
         self.holding_ms = self.surely_held_ms + allowance_ms
         self.publisher = Publisher(plan)
